@@ -20,16 +20,23 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
-import type * as Schedule from "effect/Schedule"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type * as CacheEntry from "./CacheEntry.js"
-import type * as CacheError from "./CacheError.js"
+import * as CacheError from "./CacheError.js"
 import type * as Codec from "./codec/Codec.js"
+import * as Options from "./internal/options.js"
+import * as ByteRegion from "./internal/store/byteRegion.js"
+import * as Layers from "./internal/store/layers.js"
+import * as Store from "./internal/store/service.js"
+import * as Tiered from "./internal/store/tiered.js"
+import * as CacheEvents from "./observe/CacheEvents.js"
 
 /**
  * @since 0.1.0
@@ -164,6 +171,8 @@ export interface Region<in out A, in out E> {
   readonly near: LiveView<A, E> | undefined
   /** Whether what is absent from `near` is absent altogether. */
   readonly complete: boolean
+  /** How many tiers this region has; 1 unless tiered. */
+  readonly tiers: number
   readonly getMany: (keys: ReadonlyArray<string>) => Effect.Effect<Reading<A, E>, CacheError.StoreFailure>
   readonly setMany: (
     writes: ReadonlyArray<Write<A, E>>
@@ -203,6 +212,8 @@ export interface Service {
   /** For logs, spans and errors: "MemoryStore", "MemoryStore > SqliteStore", ... */
   readonly name: string
   readonly capabilities: Capabilities
+  /** The stores that were wanted before this one and could not be had, each with its reason; see `orElse`. */
+  readonly rejected: ReadonlyArray<string>
   /** The Scope that the store lives in: closed when its Layer is released. */
   readonly scope: Scope.Scope
   /**
@@ -220,6 +231,31 @@ export interface Service {
  * @category tags
  */
 export class CacheStore extends Context.Tag("effect-larder/CacheStore")<CacheStore, Service>() {}
+
+/**
+ * Marks a store that keeps values by reference and answers synchronously. Provided beside `CacheStore` by Layers whose
+ * store is one, so that a program can ask for it in its type.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Live extends Context.Tag("effect-larder/CacheStore/Live")<Live, Service>() {}
+
+/**
+ * Marks a store whose entries survive the process.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Persistent extends Context.Tag("effect-larder/CacheStore/Persistent")<Persistent, Service>() {}
+
+/**
+ * Marks a store that several processes see alike.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Shared extends Context.Tag("effect-larder/CacheStore/Shared")<Shared, Service>() {}
 
 /**
  * One row of a byte engine. `reclaimAt` (milliseconds, `Infinity` for never) tells when its space may be reclaimed;
@@ -279,3 +315,238 @@ export interface Engine {
     now: number
   ) => Effect.Effect<{ readonly entries: number; readonly bytes: number }, CacheError.StoreFailure>
 }
+
+/**
+ * Makes a store of a byte engine. `open` is asked once per region; what it acquires is released with the region.
+ * The core adds all that is not moving bytes: codec, freshness, validation, exclusive names, events and spans.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: {
+  readonly name: string
+  readonly capabilities: Capabilities
+  readonly open: (region: string) => Effect.Effect<Engine, CacheError.StoreFailure, Scope.Scope>
+}): Effect.Effect<Service, never, Scope.Scope> =>
+  Effect.flatMap(CacheEvents.CacheEvents, (events) =>
+    Store.make({
+      name: options.name,
+      capabilities: options.capabilities,
+      open: ({ codec, name }) =>
+        codec === undefined
+          ? Effect.fail(CacheError.invalidConfig([{
+            field: "success",
+            value: undefined,
+            reason: `cache '${name}' has no Schema for its values, and ${options.name} keeps bytes`,
+            hint: "give the cache a success Schema (and a failure Schema if failures are cached), or use MemoryStore"
+          }]))
+          : Effect.map(options.open(name), (engine) =>
+            ByteRegion.make({ store: options.name, name, engine, codec, events }))
+    }))
+
+/**
+ * The context that a store's Layer provides: the store itself, and the marks it deserves.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const context =
+  <Marks extends ReadonlyArray<Context.Tag<Live, Service> | Context.Tag<Persistent, Service> | Context.Tag<Shared, Service>>>(
+    ...marks: Marks
+  ) =>
+  (service: Service): Context.Context<CacheStore | Context.Tag.Identifier<Marks[number]>> =>
+    marks.reduce<Context.Context<CacheStore | Context.Tag.Identifier<Marks[number]>>>(
+      // each mark is a Tag of one of the identifiers that the result type lists
+      (all, mark) => Context.add(all, mark as unknown as Context.Tag<Context.Tag.Identifier<Marks[number]>, Service>, service),
+      Context.make(CacheStore, service)
+    )
+
+/** A store is provided under all the Tags that fit it, so changing it means changing it under each. */
+const changeStore = <O, E, R>(
+  layer: Layer.Layer<CacheStore | O, E, R>,
+  f: (service: Service) => Service
+): Layer.Layer<CacheStore | O, E, R> =>
+  Layer.map(layer, (built) => {
+    const changed = f(Context.get(built, CacheStore))
+    const all = new Map(built.unsafeMap)
+    for (const { key } of [CacheStore, Live, Persistent, Shared]) {
+      if (all.has(key)) all.set(key, changed)
+    }
+    return Context.unsafeMake(all)
+  })
+
+class Nearer extends Context.Tag("effect-larder/CacheStore/Nearer")<Nearer, Service>() {}
+class Farther extends Context.Tag("effect-larder/CacheStore/Farther")<Farther, Service>() {}
+
+const as = <I, O, E, R>(
+  layer: Layer.Layer<CacheStore | O, E, R>,
+  tag: Context.Tag<I, Service>
+): Layer.Layer<I, E, R> => Layer.map(layer, (all) => Context.make(tag, Context.get(all, CacheStore)))
+
+/**
+ * Puts a nearer store in front of a farther one: readings ask the nearer first and fill it from the farther, writes and
+ * invalidations go to both. The result is persistent or shared if the farther store is.
+ *
+ * A farther store that fails costs speed, not answers: what the nearer holds is served, and the rest is loaded.
+ *
+ * @example
+ * ```ts
+ * import { CacheStore, MemoryStore } from "effect-larder"
+ * import * as SqliteStore from "effect-larder/SqliteStore"
+ *
+ * export const Store = MemoryStore.layer().pipe(CacheStore.tieredOver(SqliteStore.layerTemporary))
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const tieredOver = <O2, E2, R2>(farther: Layer.Layer<CacheStore | O2, E2, R2>) =>
+<O1, E1, R1>(
+  nearer: Layer.Layer<CacheStore | O1, E1, R1>
+): Layer.Layer<CacheStore | Exclude<O2, Live>, E1 | E2, R1 | R2> =>
+  Layer.scopedContext(Effect.gen(function*() {
+    const near = yield* Nearer
+    const far = yield* Farther
+    const service = yield* Store.compose({
+      name: `${near.name} > ${far.name}`,
+      capabilities: { ...far.capabilities, live: false },
+      rejected: [...near.rejected, ...far.rejected],
+      region: <A, E>(options: RegionOptions<A, E>) =>
+        Effect.zipWith(near.region(options), far.region(options), (first, second) =>
+          Tiered.make<A, E>(options.name, first, second))
+    })
+    const marks = [
+      ...(far.capabilities.persistent ? [Persistent] : []),
+      ...(far.capabilities.shared ? [Shared] : [])
+    ]
+    // a store's Layer provides the marks that its capabilities say, so these are those of `O2`
+    return context(...marks)(service) as Context.Context<CacheStore | Exclude<O2, Live>>
+  })).pipe(Layer.provide([as(nearer, Nearer), as(farther, Farther)]))
+
+/**
+ * Uses the next store when this one cannot be built, whether by a typed error or a defect of acquisition. Interruption
+ * is not a reason to fall back. Logs which store is in use and why the others are not, and tells it in `rejected`.
+ *
+ * @example
+ * ```ts
+ * import { CacheStore, MemoryStore } from "effect-larder"
+ * import * as SqliteStore from "effect-larder/SqliteStore"
+ *
+ * export const Store = SqliteStore.layer({ filename: "cache.db" }).pipe(CacheStore.orElse(MemoryStore.layer()))
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const orElse = <O2, E2, R2>(next: Layer.Layer<CacheStore | O2, E2, R2>) =>
+<O1, E1, R1>(
+  first: Layer.Layer<CacheStore | O1, E1, R1>
+): Layer.Layer<CacheStore | Extract<O1, O2>, E2, R1 | R2> =>
+  Layer.matchCause(first, {
+    onSuccess: (built): Layer.Layer<CacheStore | Extract<O1, O2>, E2, R1 | R2> => Layer.succeedContext(built),
+    onFailure: (cause) =>
+      Cause.isInterrupted(cause)
+        ? Layer.effectContext(Effect.interrupt)
+        : changeStore(next, (service) => ({
+          ...service,
+          rejected: [Layers.reasonOf(cause), ...service.rejected]
+        }))
+  }).pipe(Layer.tap((built) => logChoice(Context.get(built, CacheStore))))
+
+const logChoice = ({ name, rejected }: Service): Effect.Effect<void> =>
+  rejected.length === 0
+    ? Effect.logInfo(`larder: using ${name}`)
+    : Effect.logWarning(`larder: using ${name} (${rejected.join("; ")})`)
+
+/** Exponential from 50 milliseconds, jittered, at most 3 retries. */
+const defaultRetry = Schedule.exponential("50 millis").pipe(Schedule.jittered, Schedule.intersect(Schedule.recurs(2 + 1)))
+
+/**
+ * Tries a store's operation again while its failure is transient (see `CacheError.isTransient`) and the schedule goes
+ * on. Without a schedule: exponential from 50 milliseconds, jittered, at most 3 retries. Listings are not retried.
+ *
+ * @example
+ * ```ts
+ * import { CacheStore } from "effect-larder"
+ * import * as SqliteStore from "effect-larder/SqliteStore"
+ * import { Schedule } from "effect"
+ *
+ * export const Store = SqliteStore.layerTemporary.pipe(
+ *   CacheStore.retry(Schedule.exponential("10 millis").pipe(Schedule.intersect(Schedule.recurs(2))))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const retry =
+  <Out, R3 = never>(schedule: Schedule.Schedule<Out, unknown, R3> | undefined = undefined) =>
+  <O, E, R>(layer: Layer.Layer<CacheStore | O, E, R>): Layer.Layer<CacheStore | O, E, R | R3> =>
+    Layer.unwrapEffect(Effect.map(Effect.context<R3>(), (services) =>
+      changeStore(layer, (service) =>
+        Layers.mapRegion(service, (region) =>
+          Layers.aroundRegion(region, (_operation, effect) =>
+            Effect.retry(effect, {
+              schedule: schedule === undefined ? defaultRetry : Schedule.provideContext(schedule, services),
+              while: CacheError.isTransient
+            }))))))
+
+/**
+ * Gives each operation of a store a limit, after which it is interrupted and fails with `StoreTimeout`. A duration
+ * that is no duration is `InvalidConfig`.
+ *
+ * @example
+ * ```ts
+ * import { CacheStore } from "effect-larder"
+ * import * as SqliteStore from "effect-larder/SqliteStore"
+ *
+ * export const Store = SqliteStore.layerTemporary.pipe(CacheStore.timeout("50 millis"))
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const timeout =
+  (limit: Duration.DurationInput) =>
+  <O, E, R>(
+    layer: Layer.Layer<CacheStore | O, E, R>
+  ): Layer.Layer<CacheStore | O, E | CacheError.InvalidConfig, R> =>
+    Layer.unwrapEffect(Effect.map(Options.check({ timeout: limit }, { timeout: Options.duration }), () => {
+      const duration = Duration.decode(limit)
+      return changeStore(layer, (service) =>
+        Layers.mapRegion(service, (region) =>
+          Layers.aroundRegion(region, (operation, effect) =>
+            Effect.timeoutFail(effect, {
+              duration,
+              onTimeout: () =>
+                new CacheError.StoreTimeout({ store: service.name, operation, millis: Duration.toMillis(duration) })
+            }))))
+    }))
+
+/**
+ * Puts all regions of a store under a prefix, so that several programs (or versions of one) share an engine without
+ * sharing entries. Nested prefixes add up. An empty prefix, or one with control characters, is `InvalidConfig`.
+ *
+ * @example
+ * ```ts
+ * import { CacheStore, MemoryStore } from "effect-larder"
+ *
+ * export const Store = MemoryStore.layer().pipe(CacheStore.prefixed("shop"))
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const prefixed =
+  (prefix: string) =>
+  <O, E, R>(
+    layer: Layer.Layer<CacheStore | O, E, R>
+  ): Layer.Layer<CacheStore | O, E | CacheError.InvalidConfig, R> =>
+    Layer.unwrapEffect(Effect.map(Options.check({ prefix }, { prefix: Options.regionName }), () =>
+      changeStore(layer, (service) => ({
+        ...service,
+        // names hold no control characters, so no name and no other prefix can make the same text
+        region: (options) => service.region({ ...options, name: `${prefix}${prefixSeparator}${options.name}` })
+      }))))
+
+const prefixSeparator = "\u001f"

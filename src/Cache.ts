@@ -1,0 +1,426 @@
+/**
+ * Typed caches: one lookup run for all who ask at once, kept in whatever store is provided.
+ *
+ * A cache is a service with a name. It captures what its lookup requires when it is built, so that who uses it needs
+ * the cache and nothing else. Loads belong to the cache's Scope, never to a caller: interrupting one caller harms no
+ * other. What was invalidated while it was being loaded is never served afterwards.
+ *
+ * @example
+ * ```ts
+ * import { Cache, MemoryStore } from "effect-larder"
+ * import { Effect, Schema } from "effect"
+ *
+ * class User extends Schema.Class<User>("User")({ id: Schema.String, orgId: Schema.Number }) {}
+ * class UserNotFound extends Schema.TaggedError<UserNotFound>()("UserNotFound", { id: Schema.String }) {}
+ *
+ * class Users extends Cache.Service<Users>()("app/Users", {
+ *   key: Schema.String,
+ *   success: User,
+ *   failure: UserNotFound,
+ *   lookup: (id) => id === "42" ? Effect.succeed(new User({ id, orgId: 7 })) : Effect.fail(new UserNotFound({ id })),
+ *   timeToLive: "5 minutes",
+ *   failureTimeToLive: { UserNotFound: "10 seconds" },
+ *   tags: (user) => [`org:${user.orgId}`]
+ * }) {}
+ *
+ * const program = Effect.gen(function*() {
+ *   const user = yield* Users.get("42")
+ *   yield* Users.invalidateTags(["org:7"])
+ *   return user.orgId
+ * })
+ *
+ * program.pipe(
+ *   Effect.provide(Users.layer),
+ *   Effect.provide(MemoryStore.layer()),
+ *   Effect.runPromise
+ * ).then(console.log) // 7
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Either from "effect/Either"
+import type * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
+import type * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type * as CacheConfig from "./CacheConfig.js"
+import type * as CacheEntry from "./CacheEntry.js"
+import type * as CacheError from "./CacheError.js"
+import type * as CacheKey from "./CacheKey.js"
+import type * as CacheResult from "./CacheResult.js"
+import type * as CacheStore from "./CacheStore.js"
+import * as Build from "./internal/cache/build.js"
+import type * as Define from "./internal/cache/define.js"
+import * as Service_ from "./internal/cache/service.js"
+import type * as CacheStats from "./observe/CacheStats.js"
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export const TypeId: TypeId = "~effect-larder/Cache"
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export type TypeId = "~effect-larder/Cache"
+
+/**
+ * What can go wrong with an operation that goes to the store on purpose.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OperationError<K> = CacheError.StoreFailure | CacheKey.ErrorOf<K>
+
+/**
+ * A cache: keyed by `K`, holding `A`, and, where asked, failures `E`. `R` is what a get requires of its caller: nothing,
+ * unless the lookup's requirements were left at the call site.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Cache<in out K, in out A, in out E = never, in out R = never> {
+  readonly [TypeId]: TypeId
+  readonly name: string
+  /** The value of a key, from the store or by one load that all who ask at once share. */
+  readonly get: (key: K) => Effect.Effect<A, E, R>
+  /** The value if it is stored and may be served; never loads, and counts as no get. A kept failure fails. */
+  readonly getOption: (key: K) => Effect.Effect<Option.Option<A>, E>
+  /** Like `get`, and tells how the value was come by. */
+  readonly getResult: (key: K) => Effect.Effect<CacheResult.CacheResult<A>, E, R>
+  /**
+   * The values of many keys in their order, with one reading of the store and every load started at once. Fails with
+   * the first failure in the order of the keys; with `mode: "either"` each key has its own Either. Repeated keys are
+   * loaded once.
+   */
+  readonly getMany: {
+    (keys: Iterable<K>): Effect.Effect<Array<A>, E, R>
+    (keys: Iterable<K>, options: { readonly mode: "either" }): Effect.Effect<Array<Either.Either<A, E>>, never, R>
+  }
+  /** Whether a value or failure is stored that may still be served, be it stale. */
+  readonly has: (key: K) => Effect.Effect<boolean, E>
+  /** Puts a value in. Loads of this key that are in the air do not overwrite it. A time to live of 0 removes the key. */
+  readonly set: (key: K, value: A, options?: SetOptions) => Effect.Effect<void, WriteError<K>>
+  /** Puts many values in with one write. */
+  readonly setMany: (entries: Iterable<readonly [K, A]>, options?: SetOptions) => Effect.Effect<void, WriteError<K>>
+  /** Removes a key. Nothing that was loaded before this returned is served to a get that starts after it. */
+  readonly invalidate: (key: K) => Effect.Effect<void, OperationError<K>>
+  /** Removes many keys in one go. */
+  readonly invalidateMany: (keys: Iterable<K>) => Effect.Effect<void, OperationError<K>>
+  /** Makes every entry of these tags unserveable, and every load in the air that may yet have one. O(1) per tag. */
+  readonly invalidateTags: (tags: ReadonlyArray<string>) => Effect.Effect<void, CacheError.StoreFailure>
+  /** Loads anew, whatever is stored. If the load fails, what was stored stays. Counts as a get. */
+  readonly refresh: (key: K) => Effect.Effect<A, E, R>
+  /** Ends the freshness of a key, but keeps its value for what `staleWhileRevalidate` and `staleIfError` allow. */
+  readonly expire: (key: K) => Effect.Effect<void, OperationError<K>>
+  /** Removes everything this cache has stored; answers how many entries there were. */
+  readonly clear: Effect.Effect<number, CacheError.StoreFailure>
+  /** How many entries are stored that may still be served, be it stale. */
+  readonly size: Effect.Effect<number, CacheError.StoreFailure>
+  /** The keys of those entries. Keys that cannot be made again from what is stored (hashed ones) are left out. */
+  readonly keys: Stream.Stream<K, CacheError.StoreFailure>
+  /** The same with their entries. */
+  readonly entries: Stream.Stream<readonly [K, CacheEntry.CacheEntry<A, E>], CacheError.StoreFailure>
+  /** What this cache has done so far. */
+  readonly stats: Effect.Effect<CacheStats.CacheStats>
+}
+
+/**
+ * What an explicit write can fail with: `CodecError` for a value that its Schema refuses (nothing is stored then),
+ * `InvalidConfig` for bad `SetOptions`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WriteError<K> = OperationError<K> | CacheError.CodecError | CacheError.InvalidConfig
+
+/**
+ * Options of one `set`: a time to live and tags in place of the cache's own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SetOptions {
+  readonly timeToLive?: Duration.DurationInput | undefined
+  readonly tags?: ReadonlyArray<string> | undefined
+}
+
+/**
+ * The tags of a union of tagged errors.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ErrorTags<E> = E extends { readonly _tag: infer Tag extends string } ? Tag : never
+
+/**
+ * Everything a cache is made of but its name. Settings that are left out come from `CacheConfig`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options<K, A, E, R, IK = unknown, IA = unknown, F = never, IF = unknown> {
+  /** The Schema of keys: equal keys meet as the Schema says. Without it any value is keyed canonically (`CacheKey`). */
+  readonly key?: Schema.Schema<K, IK> | undefined
+  /** The Schema of values. Stores that keep bytes need it; whatever does not fit it when read back counts as absent. */
+  readonly success?: Schema.Schema<A, IA> | undefined
+  /** The Schema of the failures that are kept; needed beside `success` where `failureTimeToLive` is given. */
+  readonly failure?: Schema.Schema<F, IF> | undefined
+  /** Makes the value of a key. Run once for all who ask at once. */
+  readonly lookup: (key: K) => Effect.Effect<A, E, R>
+  /** How long a value is fresh, from when its load started; 0 for not at all. Default: the configuration's, infinite. */
+  readonly timeToLive?: Duration.DurationInput | ((value: A, key: K) => Duration.DurationInput) | undefined
+  /** How long typed failures are kept, for all, by tag or by function. Default: not at all. Defects never are. */
+  readonly failureTimeToLive?:
+    | Duration.DurationInput
+    | ((error: E, key: K) => Duration.DurationInput)
+    | { readonly [Tag in ErrorTags<E>]?: Duration.DurationInput | undefined }
+    | undefined
+  /** For how long after its time to live a value is served while it is loaded again. Default 0. RFC 5861. */
+  readonly staleWhileRevalidate?: Duration.DurationInput | undefined
+  /** For how long after its time to live a value is served if the load fails. Default 0. RFC 5861. */
+  readonly staleIfError?: Duration.DurationInput | undefined
+  /** How long a caller waits who could be served a stale value. Default: as long as the load may last. */
+  readonly waitStale?: Duration.DurationInput | undefined
+  /** How a get uses the cache, as in the Fetch standard. Default `"default"`. */
+  readonly mode?: Exclude<CacheConfig.Mode, "only-if-cached"> | undefined
+  /** Whether hits make a span too. Default: no, a span costs several times what the hit does. */
+  readonly traceHits?: boolean | undefined
+  /** The groups an entry belongs to, known before or computed from the value; see `Cache.invalidateTags`. */
+  readonly tags?: ReadonlyArray<string> | ((value: A, key: K) => ReadonlyArray<string>) | undefined
+  /** False: this key is not cached at all, its lookup just runs. */
+  readonly when?: ((key: K) => boolean) | undefined
+  /** False: this result is served but not kept. */
+  readonly cacheIf?: ((exit: Exit.Exit<A, E>, key: K) => boolean) | undefined
+  /** Entries of another version count as absent. Change it when the meaning of values changes but their Schema does not. */
+  readonly version?: string | undefined
+}
+
+/**
+ * The options that decide about the types of a cache.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TypeOptions {
+  /** When a load is interrupted. Default 30 seconds, and then a defect; given here, `LoadTimeout` is in the error type. */
+  readonly loadDeadline?: Duration.DurationInput | undefined
+  /** How long a caller waits who can be served nothing. Default: as long as the load may last. Given here, typed. */
+  readonly waitFresh?: Duration.DurationInput | undefined
+  /** Whether a failing store fails the get. Default: no, the lookup answers. If so, `StoreFailure` is in the error type. */
+  readonly strict?: boolean | undefined
+  /** Whether the lookup's requirements are captured when the cache is built (default) or left to each caller. */
+  readonly requirements?: "captured" | "caller" | undefined
+}
+
+/**
+ * What a get can fail with, given the type options `O`.
+ *
+ * @since 0.1.0
+ * @category type level
+ */
+export type GetError<K, E, O extends TypeOptions> =
+  | E
+  | CacheKey.ErrorOf<K>
+  | (O extends { readonly strict: false } ? never : O extends { readonly strict: boolean } ? CacheError.StoreFailure : never)
+  | (O extends { readonly loadDeadline: {} } | { readonly waitFresh: {} } ? CacheError.LoadTimeout : never)
+
+/**
+ * What a get requires of its caller, given the type options `O`.
+ *
+ * @since 0.1.0
+ * @category type level
+ */
+export type GetContext<R, O extends TypeOptions> = O extends { readonly requirements: "caller" } ? R : never
+
+/**
+ * What building a cache requires, given the type options `O`.
+ *
+ * @since 0.1.0
+ * @category type level
+ */
+export type BuildContext<R, O extends TypeOptions> =
+  | CacheStore.CacheStore
+  | (O extends { readonly requirements: "caller" } ? never : R)
+
+/**
+ * What building a cache can fail with: bad options, or a store that is not there.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type BuildError = CacheError.InvalidConfig | CacheError.StoreFailure
+
+/**
+ * Makes a cache in a Scope, over the store that is provided. When the Scope closes, loads in the air are interrupted
+ * and the name is free again; what is stored stays where the store keeps it.
+ *
+ * Fails with `InvalidConfig` for bad options, for a name that a live cache on this store has already, and for values
+ * without a Schema over a store that keeps bytes.
+ *
+ * @example
+ * ```ts
+ * import { Cache, MemoryStore } from "effect-larder"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const squares = yield* Cache.make("squares", { lookup: (n: number) => Effect.succeed(n * n), timeToLive: "1 minute" })
+ *   return yield* squares.getMany([1, 2, 3, 2])
+ * })
+ *
+ * program.pipe(Effect.scoped, Effect.provide(MemoryStore.layer()), Effect.runPromise).then(console.log) // [1, 4, 9, 4]
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <
+  K,
+  A,
+  E = never,
+  R = never,
+  IK = unknown,
+  IA = unknown,
+  F = never,
+  IF = unknown,
+  const O extends TypeOptions = {}
+>(
+  name: string,
+  options: Options<K, A, E, R, IK, IA, F, IF> & O
+): Effect.Effect<
+  Cache<K, A, GetError<K, E, O>, GetContext<R, O>>,
+  BuildError,
+  BuildContext<R, O> | Scope.Scope
+> =>
+  // what `GetError` and `GetContext` add to `E` and `R` is what the machinery adds at run time, option by option
+  Build.make(name, options as Define.Options<K, A, E, R>) as Effect.Effect<
+    Cache<K, A, GetError<K, E, O>, GetContext<R, O>>,
+    BuildError,
+    BuildContext<R, O> | Scope.Scope
+  >
+
+/**
+ * A Layer that provides a cache under a Tag of your own; `Service` does both in one.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const layer = <
+  I,
+  K,
+  A,
+  E = never,
+  R = never,
+  IK = unknown,
+  IA = unknown,
+  F = never,
+  IF = unknown,
+  const O extends TypeOptions = {}
+>(
+  tag: Context.Tag<I, Cache<K, A, GetError<K, E, O>, GetContext<R, O>>>,
+  name: string,
+  options: Options<K, A, E, R, IK, IA, F, IF> & O
+): Layer.Layer<I, BuildError, BuildContext<R, O>> =>
+  // `Layer.scoped` takes the Scope out of what building requires
+  Layer.scoped(tag, make(name, options)) as Layer.Layer<I, BuildError, BuildContext<R, O>>
+
+/**
+ * A cache's operations as statics of its class: the same, requiring the cache from the context.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Statics<Self, in out K, in out A, in out E, in out R> {
+  readonly get: (key: K) => Effect.Effect<A, E, R | Self>
+  readonly getOption: (key: K) => Effect.Effect<Option.Option<A>, E, Self>
+  readonly getResult: (key: K) => Effect.Effect<CacheResult.CacheResult<A>, E, R | Self>
+  readonly getMany: {
+    (keys: Iterable<K>): Effect.Effect<Array<A>, E, R | Self>
+    (
+      keys: Iterable<K>,
+      options: { readonly mode: "either" }
+    ): Effect.Effect<Array<Either.Either<A, E>>, never, R | Self>
+  }
+  readonly has: (key: K) => Effect.Effect<boolean, E, Self>
+  readonly set: (key: K, value: A, options?: SetOptions) => Effect.Effect<void, WriteError<K>, Self>
+  readonly setMany: (
+    entries: Iterable<readonly [K, A]>,
+    options?: SetOptions
+  ) => Effect.Effect<void, WriteError<K>, Self>
+  readonly invalidate: (key: K) => Effect.Effect<void, OperationError<K>, Self>
+  readonly invalidateMany: (keys: Iterable<K>) => Effect.Effect<void, OperationError<K>, Self>
+  readonly invalidateTags: (tags: ReadonlyArray<string>) => Effect.Effect<void, CacheError.StoreFailure, Self>
+  readonly refresh: (key: K) => Effect.Effect<A, E, R | Self>
+  readonly expire: (key: K) => Effect.Effect<void, OperationError<K>, Self>
+  readonly clear: Effect.Effect<number, CacheError.StoreFailure, Self>
+  readonly size: Effect.Effect<number, CacheError.StoreFailure, Self>
+  readonly keys: Stream.Stream<K, CacheError.StoreFailure, Self>
+  readonly entries: Stream.Stream<readonly [K, CacheEntry.CacheEntry<A, E>], CacheError.StoreFailure, Self>
+  readonly stats: Effect.Effect<CacheStats.CacheStats, never, Self>
+}
+
+/**
+ * What a class made by `Service` extends: the Tag, the cache's operations as statics, and the Layer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ServiceClass<Self, Id extends string, K, A, E, R, B> =
+  & Context.TagClass<Self, Id, Cache<K, A, E, R>>
+  & Statics<Self, K, A, E, R>
+  & {
+    /** Builds the cache over the store that is provided. Bound once, so it is built once however often it is provided. */
+    readonly layer: Layer.Layer<Self, BuildError, B>
+  }
+
+/**
+ * Defines a cache and its Tag in one: a class with the cache's operations as statics and a `layer`. The Tag's
+ * identifier is the cache's name.
+ *
+ * @example
+ * ```ts
+ * import { Cache, MemoryStore } from "effect-larder"
+ * import { Effect, Schema } from "effect"
+ *
+ * class Lengths extends Cache.Service<Lengths>()("app/Lengths", {
+ *   key: Schema.String,
+ *   success: Schema.Number,
+ *   lookup: (word) => Effect.succeed(word.length)
+ * }) {}
+ *
+ * Lengths.get("larder").pipe(
+ *   Effect.provide(Lengths.layer),
+ *   Effect.provide(MemoryStore.layer()),
+ *   Effect.runPromise
+ * ).then(console.log) // 6
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const Service = <Self>() =>
+<
+  const Id extends string,
+  K,
+  A,
+  E = never,
+  R = never,
+  IK = unknown,
+  IA = unknown,
+  F = never,
+  IF = unknown,
+  const O extends TypeOptions = {}
+>(
+  id: Id,
+  options: Options<K, A, E, R, IK, IA, F, IF> & O
+): ServiceClass<Self, Id, K, A, GetError<K, E, O>, GetContext<R, O>, BuildContext<R, O>> => {
+  const tag = Context.Tag(id)<Self, Cache<K, A, GetError<K, E, O>, GetContext<R, O>>>()
+  return Object.assign(tag, Service_.statics(tag), { layer: layer(tag, id, options) })
+}

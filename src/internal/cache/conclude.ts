@@ -1,0 +1,59 @@
+/** What a finished load means: what those who wait get, and what is kept. */
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import type * as CacheEntry from "../../CacheEntry.js"
+import type { Flight, Landing } from "./flight.js"
+import type { Definition } from "./model.js"
+import { makeEntry } from "./settings.js"
+
+/** A failure that has no life of its own is answered by what was there before, if that may still be used. */
+export const fallBack = <K, A, E>(
+  flight: Flight<K, A, E>,
+  exit: Exit.Exit<A, E>,
+  now: number
+): Landing<A, E> => {
+  const entry = flight.previous
+  const interrupted = Exit.isFailure(exit) && Cause.isInterrupted(exit.cause)
+  return entry !== undefined && !interrupted && now < entry.staleUntil
+    ? { exit: entry.exit, how: "failsafe", entry, tier: 1 }
+    : { exit, how: "failed", entry: undefined, tier: 1 }
+}
+
+/** Milliseconds that this Exit may be kept. Only a single typed failure can have a life of its own; a defect never. */
+const lifetime = <K, A, E, R>(
+  definition: Definition<K, A, E, R>,
+  { key, settings }: Flight<K, A, E>,
+  exit: Exit.Exit<A, E>
+): number => {
+  if (definition.cacheIf?.(exit, key) === false) return 0
+  if (Exit.isSuccess(exit)) return settings.timeToLive ?? definition.timeToLive(exit.value, key)
+  return Cause.isFailType(exit.cause) ? definition.failureTimeToLive(exit.cause.error, key) : 0
+}
+
+export const conclude = <K, A, E, R>(
+  definition: Definition<K, A, E, R>,
+  flight: Flight<K, A, E>,
+  exit: Exit.Exit<A, E>,
+  endedAt: number
+): { readonly landing: Landing<A, E>; readonly entry: CacheEntry.CacheEntry<A, E> | undefined } => {
+  try {
+    const timeToLive = lifetime(definition, flight, exit)
+    if (Exit.isFailure(exit) && timeToLive <= 0) return { landing: fallBack(flight, exit, endedAt), entry: undefined }
+    const own = Exit.isSuccess(exit) ? definition.tags(exit.value, flight.key) : []
+    const entry = makeEntry({
+      exit,
+      startedAt: flight.startedAt,
+      endedAt,
+      timeToLive,
+      settings: flight.settings,
+      tags: flight.settings.tags.length === 0 ? own : [...own, ...flight.settings.tags],
+      keyText: definition.keys.textOf(flight.key)
+    })
+    const kept = timeToLive > 0 && endedAt < entry.staleUntil ? entry : undefined
+    const how = Exit.isSuccess(exit) ? "loaded" : "failed"
+    return { landing: { exit, how, entry: kept, tier: 1 }, entry: kept }
+  } catch (defect) {
+    // a throwing `timeToLive`, `tags` or `cacheIf` is this load's defect: all who wait see it, and nothing hangs
+    return { landing: { exit: Exit.die(defect), how: "failed", entry: undefined, tier: 1 }, entry: undefined }
+  }
+}

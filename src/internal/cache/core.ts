@@ -1,0 +1,326 @@
+/**
+ * The heart of a cache: what one get does.
+ *
+ * The order of a get: the nearest tier is asked synchronously; what may be served is served. Otherwise the get joins
+ * the flight of its key, or starts one. All state here changes only between two effects, never across one, so no lock
+ * is needed; what crosses an effect is fenced by the store's epochs.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as CacheEntry from "../../CacheEntry.js"
+import * as CacheError from "../../CacheError.js"
+import type * as CacheStore from "../../CacheStore.js"
+import { localOf } from "../configLocal.js"
+import { closed } from "../store/service.js"
+import { hashKey, isTraced } from "../tracing.js"
+import { Counters } from "./counters.js"
+import type { Flight, Landing } from "./flight.js"
+import { interrupt, linkTo } from "./flight.js"
+import type { Departure } from "./loader.js"
+import { Loader } from "./loader.js"
+import type { Answer, Definition, Outcome } from "./model.js"
+import type { Settings } from "./settings.js"
+import { judge, withLocal } from "./settings.js"
+import { SteadyClock } from "./steady.js"
+
+type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+
+/** One call of a caller: what is in force for it, and how it may be interrupted while it waits. */
+export interface Call {
+  readonly settings: Settings
+  readonly fiber: AnyFiber
+  readonly restore: <X, E2, R2>(effect: Effect.Effect<X, E2, R2>) => Effect.Effect<X, E2, R2>
+  readonly startedAt: number
+}
+
+/** What a store said of one key, and the epoch from which a load may go on. */
+export interface Asked<A, E> {
+  readonly found: CacheStore.Found<A, E> | undefined
+  readonly epoch: CacheStore.Epoch
+}
+
+/** A place taken in a flight: it must be ridden or left. */
+export interface Place<K, A, E> {
+  readonly flight: Flight<K, A, E>
+  readonly owner: boolean
+}
+
+export type Ticket<K, A, E, R> = Effect.Effect<Answer<A, E>, E, R> | Place<K, A, E>
+
+const timedOut = Symbol("timed out")
+
+const hows: Record<Landing<unknown, unknown>["how"], readonly [owner: Outcome, joiner: Outcome]> = {
+  fresh: ["fresh", "fresh"],
+  stale: ["stale", "stale"],
+  loaded: ["loaded", "joined"],
+  failsafe: ["failsafe", "failsafe"],
+  failed: ["failed", "failed"]
+}
+
+export class Core<K, A, E, R> {
+  readonly counters = new Counters()
+  readonly clock = new SteadyClock()
+  readonly loader: Loader<K, A, E, R>
+  isClosed = false
+  /** No condition and no mode stands between a key and the nearest tier, unless a local override is in force. */
+  private readonly direct: boolean
+
+  constructor(readonly definition: Definition<K, A, E, R>) {
+    this.loader = new Loader(definition, this.counters, this.clock)
+    const { settings, when } = definition
+    this.direct = settings.mode === "default" && when === undefined && !settings.traceHits
+  }
+
+  readonly get = (key: K): Effect.Effect<A, E, R> =>
+    Effect.withFiberRuntime<A, E, R>((fiber) => {
+      const { near } = this.definition.region
+      if (this.direct && near !== undefined && localOf(fiber.currentContext) === undefined) {
+        const id = this.encode(key)
+        if (typeof id === "string") {
+          const now = this.clock.now(fiber)
+          const entry = near.get(id, now)
+          if (entry !== undefined && now < entry.freshUntil && !this.isClosed) {
+            this.counters.fresh++
+            this.counters.savedMillis += entry.loadMillis
+            return entry.exit
+          }
+        }
+      }
+      return Effect.flatMap(this.answer(key), (answer) => answer.exit)
+    })
+
+  /** One get with all that is known about it. From taking a place in a flight to leaving it nothing can come between. */
+  answer(key: K, mode?: Settings["mode"]): Effect.Effect<Answer<A, E>, E, R> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.withFiberRuntime((fiber) => {
+        const inForce = this.settingsOf(fiber)
+        const settings = mode === undefined ? inForce : { ...inForce, mode }
+        const call: Call = { settings, fiber, restore, startedAt: this.clock.now(fiber) }
+        const answer = this.settle(this.decide(key, call), call)
+        const { traceHits } = settings
+        return traceHits && isTraced(fiber) ? this.traceGet(key, answer, fiber) : answer
+      })
+    )
+  }
+
+  /** What a ticket comes to in the end. */
+  settle(ticket: Ticket<K, A, E, R>, call: Call): Effect.Effect<Answer<A, E>, E, R> {
+    return Effect.isEffect(ticket) ? ticket : this.ride(ticket, call)
+  }
+
+  encode(key: K): string | CacheError.KeyError {
+    try {
+      return this.definition.keys.unsafeEncode(key)
+    } catch (error) {
+      if (error instanceof CacheError.KeyError) return error
+      throw error
+    }
+  }
+
+  settingsOf(fiber: AnyFiber): Settings {
+    const local = localOf(fiber.currentContext)
+    return local === undefined ? this.definition.settings : withLocal(this.definition.settings, local)
+  }
+
+  /** A key that cannot be one: the types say whether that can be (see `CacheKey.ErrorOf`), so `E` holds `KeyError` then. */
+  private refuse(error: CacheError.KeyError): Effect.Effect<never, E> {
+    this.counters.failed++
+    return Effect.fail(error as E & CacheError.KeyError)
+  }
+
+  /**
+   * Decides what this get is: an answer (or the way to one), or a place in a flight, taken. `asked` is what a store
+   * that was asked for many keys at once said of this one.
+   */
+  decide(key: K, call: Call, asked?: Asked<A, E>): Ticket<K, A, E, R> {
+    const { definition } = this
+    const id = this.encode(key)
+    if (typeof id !== "string") return this.refuse(id)
+    if (this.isClosed) {
+      this.counters.failed++
+      return Effect.die(closed(definition.name))
+    }
+    const { mode } = call.settings
+    if (mode === "no-store" || definition.when?.(key) === false) return this.bypass(key, call)
+    const found = asked?.found ?? this.near(id, call)
+    const verdict = judge(found?.entry, call.settings, call.startedAt)
+    if (found !== undefined && (verdict === "fresh" || verdict === "stale")) {
+      if (verdict === "stale") this.loader.refreshInBackground(key, id, call.settings, call.fiber)
+      return Effect.succeed(this.serve(found.entry, call.startedAt, found.tier))
+    }
+    if (mode === "only-if-cached") return definition.region.complete ? this.missing() : this.onlyCached(id, call)
+    const previous = verdict === "fallback" ? found?.entry : undefined
+    return this.embark(key, id, call, { previous, since: asked?.epoch })
+  }
+
+  private near(id: string, call: Call): Pick<CacheStore.Found<A, E>, "entry" | "tier"> | undefined {
+    if (call.settings.mode === "reload") return undefined
+    const entry = this.definition.region.near?.get(id, call.startedAt)
+    return entry && { entry, tier: 1 }
+  }
+
+  private embark(
+    key: K,
+    id: string,
+    call: Call,
+    known: Pick<Departure<K, A, E>, "previous" | "since">
+  ): Ticket<K, A, E, R> {
+    const { fiber, settings } = call
+    const direct = this.definition.region.complete || known.since !== undefined
+    const kind = direct || settings.mode === "reload" || settings.mode === "no-cache" ? "load" : "fetch"
+    const present = this.loader.flightOf(id)
+    if (present !== undefined && !present.suits(kind, settings)) {
+      return Effect.zipRight(
+        call.restore(present.awaitLocated),
+        Effect.suspend(() => this.settle(this.decide(key, call), call))
+      )
+    }
+    const flight = present ?? this.loader.depart({ key, id, settings, fiber, kind, ...known })
+    flight.waiters++
+    return { flight, owner: present === undefined }
+  }
+
+  /** Asks the store and nobody else. */
+  private onlyCached(id: string, call: Call): Effect.Effect<Answer<A, E>, E> {
+    return Effect.flatMap(call.restore(this.loader.read(id)), (reading) => {
+      const found = reading.found[0]
+      return found !== undefined && judge(found.entry, call.settings, call.startedAt) === "fresh"
+        ? Effect.succeed(this.serve(found.entry, call.startedAt, found.tier))
+        : this.missing()
+    })
+  }
+
+  /** Only-if-cached and nothing there; `locally` puts `NotCached` into the type of what it wraps. */
+  private missing(): Effect.Effect<never, E> {
+    this.counters.failed++
+    return Effect.fail(new CacheError.NotCached({ cache: this.definition.name }) as E & CacheError.NotCached)
+  }
+
+  private serve(entry: CacheEntry.CacheEntry<A, E>, now: number, tier: number): Answer<A, E> {
+    const outcome = now < entry.freshUntil ? "fresh" : "stale"
+    this.counters[outcome]++
+    this.counters.savedMillis += entry.loadMillis
+    return { exit: entry.exit, outcome, entry, tier }
+  }
+
+  private bypass(key: K, call: Call): Effect.Effect<Answer<A, E>, E, R> {
+    this.counters.bypassed++
+    const { context, lookup } = this.definition
+    const load = Effect.exit(call.restore(Effect.suspend(() => lookup(key))))
+    return Effect.map(
+      // a captured context holds all that `R` asks for; see `Definition.context`
+      context === undefined ? load : Effect.provide(load as Effect.Effect<Exit.Exit<A, E>>, context),
+      (exit) => ({ exit, outcome: "bypassed", entry: undefined, tier: undefined })
+    )
+  }
+
+  /** Waits for a flight in which a place was taken, counts what came of it, and leaves. */
+  private ride({ flight, owner }: Place<K, A, E>, call: Call): Effect.Effect<Answer<A, E>> {
+    if (flight.landing !== undefined) {
+      flight.waiters--
+      return Effect.succeed(this.disembark(flight.landing, owner))
+    }
+    const wait = Effect.flatMap(
+      Effect.onInterrupt(call.restore(this.limited(flight, call)), () => this.leave(flight)),
+      (landing) => {
+        flight.waiters--
+        return Effect.succeed(landing === timedOut ? this.giveUp(flight, call) : this.disembark(landing, owner))
+      }
+    )
+    return owner || !isTraced(call.fiber) ? wait : this.traceWait(flight, wait)
+  }
+
+  private disembark(landing: Landing<A, E>, owner: boolean): Answer<A, E> {
+    const outcome = hows[landing.how][owner ? 0 : 1]
+    this.counters[outcome]++
+    if (outcome === "fresh" || outcome === "stale") this.counters.savedMillis += landing.entry?.loadMillis ?? 0
+    return { exit: landing.exit, outcome, entry: landing.entry, tier: landing.tier }
+  }
+
+  /** A waiter that was interrupted. The last one takes the flight down with it, and waits until that is done. */
+  leave(flight: Flight<K, A, E>): Effect.Effect<void> {
+    this.counters.failed++
+    flight.waiters--
+    if (flight.waiters > 0 || flight.adopted || flight.landing !== undefined) return Effect.void
+    this.loader.detach(flight)
+    return interrupt(flight)
+  }
+
+  /** A wait is counted from the call, whatever the call has waited for before. */
+  private limited(flight: Flight<K, A, E>, call: Call): Effect.Effect<Landing<A, E> | typeof timedOut> {
+    const { fiber, settings, startedAt } = call
+    if (settings.waitFresh === Infinity && settings.waitStale === Infinity) return flight.awaitLanding
+    const until = (wait: number) => Effect.sleep(Math.max(0, startedAt + wait - this.clock.now(fiber)))
+    const limit = Effect.suspend(() =>
+      until(flight.previous === undefined ? settings.waitFresh : settings.waitStale)
+    )
+    const timer = flight.located
+      ? limit
+      : Effect.raceFirst(until(settings.waitFresh), Effect.zipRight(flight.awaitLocated, limit))
+    return Effect.raceFirst(flight.awaitLanding, Effect.as(timer, timedOut))
+  }
+
+  /** The wait is over, the flight is not: it goes on for those who come later. */
+  private giveUp(flight: Flight<K, A, E>, { settings }: Call): Answer<A, E> {
+    if (flight.landing !== undefined) return this.disembark(flight.landing, false)
+    flight.adopted = true
+    const entry = flight.previous
+    if (entry !== undefined) {
+      this.counters.stale++
+      this.counters.savedMillis += entry.loadMillis
+      return { exit: entry.exit, outcome: "stale", entry, tier: 1 }
+    }
+    this.counters.failed++
+    const error = new CacheError.LoadTimeout({
+      cache: this.definition.name,
+      limit: "waitFresh",
+      millis: settings.waitFresh
+    })
+    const exit = settings.typedWait ? Exit.fail(error as E & CacheError.LoadTimeout) : Exit.die(error)
+    return { exit, outcome: "failed", entry: undefined, tier: undefined }
+  }
+
+  private traceGet(
+    key: K,
+    answer: Effect.Effect<Answer<A, E>, E, R>,
+    fiber: AnyFiber
+  ): Effect.Effect<Answer<A, E>, E, R> {
+    const id = this.encode(key)
+    const attributes = {
+      "cache.name": this.definition.name,
+      ...(typeof id === "string" ? { "cache.key_hash": hashKey(id) } : {})
+    }
+    return Effect.useSpan("larder.get", { kind: "internal", attributes, captureStackTrace: false }, (span) =>
+      Effect.map(Effect.withParentSpan(answer, span), (result) => {
+        span.attribute("cache.outcome", result.outcome)
+        if (result.tier !== undefined) span.attribute("cache.tier", result.tier)
+        if (result.entry !== undefined) {
+          span.attribute("cache.age_ms", Math.max(0, this.clock.now(fiber) - result.entry.createdAt))
+        }
+        return result
+      }))
+  }
+
+  /** A later waiter gets a span of its own, and the load and the wait are linked both ways. */
+  private traceWait(
+    flight: Flight<K, A, E>,
+    wait: Effect.Effect<Answer<A, E>>
+  ): Effect.Effect<Answer<A, E>> {
+    const attributes = { "cache.name": this.definition.name, "cache.key_hash": hashKey(flight.id) }
+    return Effect.useSpan("larder.wait", { kind: "internal", attributes, captureStackTrace: false }, (span) => {
+      flight.linkWaiter(span)
+      return Effect.map(wait, (answer) => {
+        span.attribute("cache.outcome", answer.outcome)
+        if (flight.span !== undefined) span.addLinks([linkTo(flight.span)])
+        return answer
+      })
+    })
+  }
+
+  /** After this no get starts a load; those in the air are brought down, and their finalizers have run. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.isClosed = true
+    return this.loader.close
+  })
+}

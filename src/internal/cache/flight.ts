@@ -1,0 +1,112 @@
+/**
+ * One load in the air, and those who wait for it.
+ *
+ * A flight belongs to its cache, never to the caller who happened to ask first: it runs in a fiber of its own, and
+ * callers come and go. When the last of them leaves, and the cache has not taken the flight over for itself, it is
+ * interrupted. A flight lands exactly once; what it brings is the same for all who wait.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import type * as Tracer from "effect/Tracer"
+import type * as CacheEntry from "../../CacheEntry.js"
+import type { Settings } from "./settings.js"
+
+/** What a flight brings. `how` decides the outcome of the gets that waited for it. */
+export interface Landing<A, E> {
+  readonly exit: Exit.Exit<A, E>
+  readonly how: "fresh" | "stale" | "loaded" | "failsafe" | "failed"
+  readonly entry: CacheEntry.CacheEntry<A, E> | undefined
+  readonly tier: number
+}
+
+/** Spans of waiters that a load is linked to: enough to follow, bounded for a key that thousands wait for. */
+const maxLinks = 128
+
+export class Flight<K, A, E> {
+  /** The fiber, once it has proved not to end at once. */
+  fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
+  waiters = 0
+  /** The cache itself wants the result: leaving waiters do not end it. */
+  adopted = false
+  /** Overtaken by an invalidation or a write: those who wait still get its result, nobody else, and it is not stored. */
+  detached = false
+  landing: Landing<A, E> | undefined = undefined
+  /** Prepared by a flight that has to do more before it may land. */
+  conclusion: Landing<A, E> | undefined = undefined
+  /** What may be served if the load fails. */
+  previous: CacheEntry.CacheEntry<A, E> | undefined = undefined
+  /** Whether it is known yet if there is something `previous`. */
+  located = false
+  startedAt = 0
+  span: Tracer.Span | undefined = undefined
+  cancelDeadline: (() => void) | undefined = undefined
+  private readonly waiting: Array<Tracer.AnySpan> = []
+  private landed: Deferred.Deferred<Landing<A, E>> | undefined = undefined
+  private found: Deferred.Deferred<void> | undefined = undefined
+
+  constructor(
+    readonly id: string,
+    readonly key: K,
+    readonly settings: Settings,
+    /** Whether a store is asked first. Becomes `load` once the store has been asked and has not answered it. */
+    public kind: "fetch" | "load"
+  ) {}
+
+  /**
+   * Whether a get with these settings may take what this flight brings. A load suits everybody. What a store is asked
+   * for suits those who ask for the same or less: nobody may be served older than he would have been alone.
+   */
+  suits(wanted: "fetch" | "load", settings: Settings): boolean {
+    if (this.kind === "load") return true
+    if (wanted === "load" || this.settings.mode !== "default") return false
+    return (this.settings.timeToLive ?? Infinity) <= (settings.timeToLive ?? Infinity)
+  }
+
+  /** Waits for the landing. A Deferred is made only here, so a load that ends at once never pays for one. */
+  get awaitLanding(): Effect.Effect<Landing<A, E>> {
+    if (this.landing !== undefined) return Effect.succeed(this.landing)
+    this.landed ??= Deferred.unsafeMake(FiberId.none)
+    return Deferred.await(this.landed)
+  }
+
+  get awaitLocated(): Effect.Effect<void> {
+    if (this.located) return Effect.void
+    this.found ??= Deferred.unsafeMake(FiberId.none)
+    return Deferred.await(this.found)
+  }
+
+  locate(previous: CacheEntry.CacheEntry<A, E> | undefined): void {
+    this.previous = previous
+    this.located = true
+    if (this.found !== undefined) Deferred.unsafeDone(this.found, Effect.void)
+  }
+
+  /** Later landings are of no account: the first one is what everybody got. */
+  land(landing: Landing<A, E>): void {
+    if (this.landing !== undefined) return
+    this.landing = landing
+    this.cancelDeadline?.()
+    if (!this.located) this.locate(this.previous)
+    if (this.landed !== undefined) Deferred.unsafeDone(this.landed, Effect.succeed(landing))
+  }
+
+  /** Links the load and a waiter who came later, both ways once both spans are there. */
+  linkWaiter(span: Tracer.AnySpan): void {
+    if (this.span !== undefined) this.span.addLinks([linkTo(span)])
+    else if (this.waiting.length < maxLinks) this.waiting.push(span)
+  }
+
+  begin(span: Tracer.Span | undefined): void {
+    this.span = span
+    if (span !== undefined && this.waiting.length > 0) span.addLinks(this.waiting.map(linkTo))
+  }
+}
+
+export const linkTo = (span: Tracer.AnySpan): Tracer.SpanLink => ({ _tag: "SpanLink", span, attributes: {} })
+
+/** Ends the flight and waits until its finalizers have run. */
+export const interrupt = <K, A, E>(flight: Flight<K, A, E>): Effect.Effect<void> =>
+  flight.fiber === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(flight.fiber))

@@ -1,0 +1,296 @@
+/**
+ * Starts flights, runs loads and stores what they bring.
+ *
+ * Who may store: a flight that has not been overtaken (`detached`), with the epoch that was read before its load
+ * began. The first rule holds within this process at once, the second in every tier and process whenever the write
+ * gets there.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Runtime from "effect/Runtime"
+import * as Tracer from "effect/Tracer"
+import type * as CacheEntry from "../../CacheEntry.js"
+import * as CacheError from "../../CacheError.js"
+import type * as CacheStore from "../../CacheStore.js"
+import { localKey, localOf } from "../configLocal.js"
+import { unknownEpoch } from "../epochs.js"
+import { hashKey, traced } from "../tracing.js"
+import type { Counters } from "./counters.js"
+import { conclude, fallBack } from "./conclude.js"
+import { Flight, interrupt } from "./flight.js"
+import type { Definition } from "./model.js"
+import type { Settings } from "./settings.js"
+import { judge } from "./settings.js"
+import type { SteadyClock } from "./steady.js"
+import { StoreGuard } from "./storeGuard.js"
+
+type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+
+/** Loads nested deeper than this start from the scheduler, so that a recursive lookup cannot exhaust the stack. */
+const maxNesting = 16
+
+export interface Departure<K, A, E> {
+  readonly key: K
+  readonly id: string
+  readonly settings: Settings
+  readonly fiber: AnyFiber
+  readonly kind: "fetch" | "load"
+  readonly previous: CacheEntry.CacheEntry<A, E> | undefined
+  /** The epoch to store under, where a store was asked already. */
+  readonly since?: CacheStore.Epoch | undefined
+}
+
+/** Whether each tier told its epoch. */
+const isKnown = (epoch: CacheStore.Epoch): boolean =>
+  typeof epoch === "number" ? epoch !== unknownEpoch : epoch.every(isKnown)
+
+export class Loader<K, A, E, R> {
+  readonly guard: StoreGuard<A, E>
+  private readonly flights = new Map<string, Flight<K, A, E>>()
+  /** All that have not landed, the detached ones too: for closing, and for `inFlight`. */
+  private readonly aloft = new Set<Flight<K, A, E>>()
+  /** Keys (or, under no key, everything) whose invalidation is under way: what loads meanwhile is not stored. */
+  private readonly overtaking = new Map<string | undefined, number>()
+  private nesting = 0
+
+  constructor(
+    private readonly definition: Definition<K, A, E, R>,
+    private readonly counters: Counters,
+    private readonly clock: SteadyClock
+  ) {
+    this.guard = new StoreGuard(definition, counters)
+  }
+
+  get inFlight(): number {
+    return this.aloft.size
+  }
+
+  flightOf(id: string): Flight<K, A, E> | undefined {
+    return this.flights.get(id)
+  }
+
+  read(id: string): Effect.Effect<CacheStore.Reading<A, E>, E> {
+    return this.guard.read([id])
+  }
+
+  /** Refreshes a stale entry for nobody in particular. */
+  refreshInBackground(key: K, id: string, settings: Settings, fiber: AnyFiber): void {
+    if (this.flights.has(id)) return
+    const kind = this.definition.region.complete ? "load" : "fetch"
+    const previous = this.definition.region.near?.peek(id, this.clock.now(fiber))
+    this.depart({ key, id, settings, fiber, kind, previous }).adopted = true
+  }
+
+  /**
+   * Starts a flight at once, in a fiber of its own that inherits the caller's fiber refs. A lookup that is synchronous
+   * has landed when this returns.
+   */
+  depart(departure: Departure<K, A, E>): Flight<K, A, E> {
+    const { fiber, id, key, previous, settings } = departure
+    const { complete } = this.definition.region
+    const flight = new Flight<K, A, E>(id, key, settings, departure.kind)
+    flight.detached = this.overtaking.size > 0 && (this.overtaking.has(id) || this.overtaking.has(undefined))
+    if (departure.kind === "load") flight.locate(previous)
+    else flight.previous = previous
+    this.flights.set(id, flight)
+    this.aloft.add(flight)
+    const runtime = Runtime.make({
+      context: this.contextOf(fiber),
+      runtimeFlags: Runtime.defaultRuntimeFlags,
+      fiberRefs: fiber.getFiberRefs()
+    })
+    const since = this.definition.region.near?.epoch()
+    const trip: Trip<K, A, E> = { flight, caller: fiber, runtime }
+    const body = complete ? this.lookup(trip) : this.journey(trip, departure.since)
+    this.nesting++
+    const child = Runtime.runFork(runtime)(body, { immediate: this.nesting < maxNesting })
+    this.nesting--
+    flight.fiber = child
+    child.addObserver((exit) => {
+      // a region that is all here has no journey: its fiber's Exit is the lookup's own
+      if (complete) this.settleHere(trip, exit as Exit.Exit<A, E>, since)
+      this.arrive(trip, exit as Exit.Exit<never, E>)
+    })
+    if (flight.landing === undefined && complete) this.armDeadline(trip)
+    return flight
+  }
+
+  /** Those who wait for it still get what it brings; nobody who comes now does, and it is not stored. */
+  detach(flight: Flight<K, A, E>): void {
+    flight.detached = true
+    if (this.flights.get(flight.id) === flight) this.flights.delete(flight.id)
+  }
+
+  /** Runs an invalidation such that no load that overlaps it is stored, or found in the air after it. */
+  overtake<X, E2>(ids: ReadonlyArray<string> | undefined, effect: Effect.Effect<X, E2>): Effect.Effect<X, E2> {
+    const keys: ReadonlyArray<string | undefined> = ids ?? [undefined]
+    const detachAll = () => {
+      for (const flight of ids === undefined ? [...this.flights.values()] : ids.map((id) => this.flights.get(id))) {
+        if (flight !== undefined) this.detach(flight)
+      }
+    }
+    const begin = Effect.sync(() => {
+      for (const key of keys) this.overtaking.set(key, (this.overtaking.get(key) ?? 0) + 1)
+      detachAll()
+    })
+    const end = Effect.sync(() => {
+      for (const key of keys) {
+        const rest = (this.overtaking.get(key) ?? 1) - 1
+        if (rest === 0) this.overtaking.delete(key)
+        else this.overtaking.set(key, rest)
+      }
+      detachAll()
+    })
+    return Effect.acquireUseRelease(begin, () => effect, () => end)
+  }
+
+  readonly close: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach([...this.aloft], (flight) => {
+      this.detach(flight)
+      return interrupt(flight)
+    }, { discard: true, concurrency: "unbounded" })
+  )
+
+  /** The captured requirements, but the caller's span and local configuration: a load is part of the caller's trace. */
+  private contextOf(fiber: AnyFiber): Context.Context<never> {
+    const { context } = this.definition
+    const caller = fiber.currentContext
+    if (context === undefined) return caller
+    const local = localOf(caller)
+    if (fiber.currentSpan === undefined && local === undefined) return context
+    const merged = new Map(context.unsafeMap)
+    if (fiber.currentSpan !== undefined) merged.set(Tracer.ParentSpan.key, fiber.currentSpan)
+    if (local !== undefined) merged.set(localKey, local)
+    return Context.unsafeMake(merged)
+  }
+
+  /** The lookup itself, timed and, where somebody looks, inside a span. */
+  private lookup({ caller, flight }: Trip<K, A, E>): Effect.Effect<A, E> {
+    const { lookup, name } = this.definition
+    const attributes = () => ({ "cache.name": name, "cache.key_hash": hashKey(flight.id) })
+    return traced("larder.load", { kind: "internal", attributes }, (span) => {
+      flight.begin(span)
+      flight.startedAt = this.clock.now(caller)
+      this.counters.loads++
+      // the context holds what `R` asks for: captured, or the caller's own (see `contextOf`)
+      return lookup(flight.key) as Effect.Effect<A, E>
+    })
+  }
+
+  /** Ask the store, load if that does not answer, store what the load brings. Runs in the flight's fiber. */
+  private journey(trip: Trip<K, A, E>, since: CacheStore.Epoch | undefined): Effect.Effect<void, E> {
+    const { caller, flight } = trip
+    if (since !== undefined) return this.loadAndStore(trip, since)
+    if (flight.kind === "load") return this.loadFromHere(trip)
+    return Effect.flatMap(this.guard.read([flight.id]), (reading) => {
+      const found = reading.found[0]
+      const verdict = judge(found?.entry, flight.settings, this.clock.now(caller))
+      if (found !== undefined && (verdict === "fresh" || verdict === "stale")) {
+        const { entry, tier } = found
+        flight.conclusion = { exit: entry.exit, how: verdict, entry, tier }
+        return Effect.void
+      }
+      flight.kind = "load"
+      flight.locate(verdict === "fallback" ? found?.entry : undefined)
+      return isKnown(reading.epoch) ? this.loadAndStore(trip, reading.epoch) : this.loadFromHere(trip)
+    })
+  }
+
+  private loadFromHere(trip: Trip<K, A, E>): Effect.Effect<void, E> {
+    return Effect.flatMap(this.guard.read([]), ({ epoch }) => this.loadAndStore(trip, epoch))
+  }
+
+  /** Once the lookup has ended, the rest is not torn by interruption. */
+  private loadAndStore(trip: Trip<K, A, E>, since: CacheStore.Epoch): Effect.Effect<void, E> {
+    const { flight } = trip
+    return Effect.uninterruptibleMask((restore) => {
+      this.armDeadline(trip)
+      return Effect.flatMap(Effect.exit(restore(this.lookup(trip))), (exit) => {
+        flight.cancelDeadline?.()
+        const entry = this.conclude(trip, exit)
+        if (flight.detached) return Effect.void
+        if (entry !== undefined) return this.guard.write([{ key: flight.id, entry, since }])
+        return replacesByNothing(flight, exit) ? this.guard.remove([flight.id]) : Effect.void
+      })
+    })
+  }
+
+  /** The same for a region that is all here: one step, nothing between the end of the load and its being stored. */
+  private settleHere(trip: Trip<K, A, E>, exit: Exit.Exit<A, E>, since: number | undefined): void {
+    const { flight } = trip
+    const entry = this.conclude(trip, exit)
+    if (flight.detached) return
+    const { near } = this.definition.region
+    if (entry !== undefined) near?.set(flight.id, entry, since)
+    else if (replacesByNothing(flight, exit)) near?.delete(flight.id)
+  }
+
+  /** Decides what the flight brings, and answers with the entry to store, if any. */
+  private conclude({ caller, flight }: Trip<K, A, E>, exit: Exit.Exit<A, E>): CacheEntry.CacheEntry<A, E> | undefined {
+    if (flight.landing !== undefined) return undefined // its deadline has passed: all have been told
+    const endedAt = this.clock.now(caller)
+    this.counters.loadMillis += endedAt - flight.startedAt
+    if (Exit.isFailure(exit)) this.counters.loadFailures++
+    const { entry, landing } = conclude(this.definition, flight, exit, endedAt)
+    flight.conclusion = landing
+    return entry
+  }
+
+  private arrive({ caller, flight }: Trip<K, A, E>, exit: Exit.Exit<never, E>): void {
+    this.aloft.delete(flight)
+    if (this.flights.get(flight.id) === flight) this.flights.delete(flight.id)
+    const { conclusion } = flight
+    if (conclusion !== undefined && (Exit.isSuccess(exit) || !isStoreFailure(this.definition, exit))) {
+      flight.land(conclusion)
+    } else {
+      flight.land({ exit, how: "failed", entry: undefined, tier: 1 })
+    }
+    if (conclusion?.how === "stale" && !this.flights.has(flight.id)) {
+      const { id, key, settings } = flight
+      const next = { key, id, settings, fiber: caller, kind: "load" as const, previous: conclusion.entry }
+      this.depart(next).adopted = true
+    }
+  }
+
+  /** When the deadline passes all are told at once, whatever the lookup makes of being interrupted. */
+  private armDeadline({ caller, flight, runtime }: Trip<K, A, E>): void {
+    const { loadDeadline } = flight.settings
+    if (loadDeadline === Infinity) return
+    const expire = Effect.sync(() => {
+      if (flight.landing !== undefined) return
+      this.detach(flight)
+      this.counters.loadFailures++
+      const error = new CacheError.LoadTimeout({
+        cache: this.definition.name,
+        limit: "loadDeadline",
+        millis: loadDeadline
+      })
+      const exit: Exit.Exit<never, E> = flight.settings.typedDeadline
+        ? Exit.fail(error as E & CacheError.LoadTimeout) // in `E` where the program set the limit, see `Settings`
+        : Exit.die(error)
+      flight.land(fallBack(flight, exit, this.clock.now(caller)))
+      flight.fiber?.unsafeInterruptAsFork(FiberId.none)
+    })
+    const timer = Runtime.runFork(runtime)(Effect.zipRight(Effect.sleep(loadDeadline), expire))
+    flight.cancelDeadline = () => timer.unsafeInterruptAsFork(FiberId.none)
+  }
+}
+
+/** A flight with what it needs on its way. */
+interface Trip<K, A, E> {
+  readonly flight: Flight<K, A, E>
+  readonly caller: AnyFiber
+  readonly runtime: Runtime.Runtime<never>
+}
+
+/** A success that is not to be kept replaces what was kept before: by nothing. */
+const replacesByNothing = <K, A, E>(flight: Flight<K, A, E>, exit: Exit.Exit<A, E>): boolean =>
+  Exit.isSuccess(exit) && flight.previous !== undefined
+
+/** Whether a journey's failure is the store's, of a strict cache, and not merely that it was interrupted after its load. */
+const isStoreFailure = <K, A, E, R>(definition: Definition<K, A, E, R>, exit: Exit.Exit<never, E>): boolean =>
+  definition.strict && !definition.region.complete && Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)

@@ -1,0 +1,165 @@
+/** What can be done with a cache besides getting: writes, invalidations, listings. All through the core's flights and fences. */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type * as CacheEntry from "../../CacheEntry.js"
+import type * as CacheError from "../../CacheError.js"
+import type * as CacheResult from "../../CacheResult.js"
+import type * as CacheStore from "../../CacheStore.js"
+import * as CacheStats from "../../observe/CacheStats.js"
+import * as Check from "../options.js"
+import type { Core } from "./core.js"
+import { judge, makeEntry } from "./settings.js"
+
+type StoreFailure = CacheError.StoreFailure
+
+export interface SetOptions {
+  readonly timeToLive?: Duration.DurationInput | undefined
+  readonly tags?: ReadonlyArray<string> | undefined
+}
+
+export const getResult = <K, A, E, R>(core: Core<K, A, E, R>, key: K): Effect.Effect<CacheResult.CacheResult<A>, E, R> =>
+  Effect.withFiberRuntime((fiber) =>
+    Effect.flatMap(core.answer(key), ({ entry, exit, outcome, tier }) =>
+      Exit.map(exit, (value) => ({
+        value,
+        outcome,
+        age: entry === undefined ? 0 : Math.max(0, core.clock.now(fiber) - entry.createdAt),
+        tier: outcome === "loaded" || outcome === "joined" ? undefined : tier,
+        freshUntil: entry?.freshUntil
+      })))
+  )
+
+/** The entry of a key, if the store has one that is not gone. Counts as no get and as no use of a near entry. */
+export const peek = <K, A, E, R>(
+  core: Core<K, A, E, R>,
+  key: K
+): Effect.Effect<CacheEntry.CacheEntry<A, E> | undefined, E> =>
+  Effect.withFiberRuntime((fiber) => {
+    const id = core.encode(key)
+    if (typeof id !== "string") return Effect.fail(id as E & CacheError.KeyError)
+    const entry = core.definition.region.near?.peek(id, core.clock.now(fiber))
+    if (entry !== undefined || core.definition.region.complete) return Effect.succeed(entry)
+    return Effect.map(core.loader.read(id), (reading) => reading.found[0]?.entry)
+  })
+
+export const getOption = <K, A, E, R>(core: Core<K, A, E, R>, key: K): Effect.Effect<Option.Option<A>, E> =>
+  Effect.withFiberRuntime((fiber) =>
+    Effect.flatMap(peek(core, key), (entry): Effect.Effect<Option.Option<A>, E> => {
+      const verdict = judge(entry, core.settingsOf(fiber), core.clock.now(fiber))
+      return entry !== undefined && (verdict === "fresh" || verdict === "stale")
+        ? Exit.map(entry.exit, Option.some)
+        : Effect.succeedNone
+    })
+  )
+
+const encodeAll = <K, A, E, R>(
+  core: Core<K, A, E, R>,
+  keys: ReadonlyArray<K>
+): Effect.Effect<ReadonlyArray<string>, CacheError.KeyError> =>
+  Effect.forEach(keys, (key) => {
+    const id = core.encode(key)
+    return typeof id === "string" ? Effect.succeed(id) : Effect.fail(id)
+  })
+
+/** Explicit values: they win over every load that started before, and a time to live of 0 leaves nothing. */
+export const setMany = <K, A, E, R>(
+  core: Core<K, A, E, R>,
+  pairs: Iterable<readonly [K, A]>,
+  options: SetOptions = {}
+): Effect.Effect<void, StoreFailure | CacheError.CodecError | CacheError.InvalidConfig | CacheError.KeyError> =>
+  Effect.gen(function*() {
+    yield* Check.check(options, { timeToLive: Check.duration, tags: Check.any })
+    const fixed = options.timeToLive === undefined ? undefined : Duration.toMillis(options.timeToLive)
+    const all = Array.from(pairs)
+    const ids = yield* encodeAll(core, all.map(([key]) => key))
+    const { definition } = core
+    yield* core.loader.overtake(ids, Effect.withFiberRuntime<void, StoreFailure | CacheError.CodecError>((fiber) => {
+      const now = core.clock.now(fiber)
+      const settings = core.settingsOf(fiber)
+      const writes: Array<CacheStore.Write<A, E>> = []
+      const gone: Array<string> = []
+      all.forEach(([key, value], index) => {
+        const timeToLive = fixed ?? settings.timeToLive ?? definition.timeToLive(value, key)
+        const entry = makeEntry<A, E>({
+          exit: Exit.succeed(value),
+          startedAt: now,
+          endedAt: now,
+          timeToLive,
+          settings,
+          tags: [...(options.tags ?? definition.tags(value, key)), ...settings.tags],
+          keyText: definition.keys.textOf(key)
+        })
+        if (timeToLive > 0) writes.push({ key: ids[index]!, entry, since: undefined })
+        else gone.push(ids[index]!)
+      })
+      return Effect.zipRight(
+        gone.length === 0 ? Effect.void : definition.region.deleteMany(gone),
+        writes.length === 0 ? Effect.void : definition.region.setMany(writes)
+      )
+    }))
+  })
+
+export const invalidateMany = <K, A, E, R>(
+  core: Core<K, A, E, R>,
+  keys: Iterable<K>
+): Effect.Effect<void, StoreFailure | CacheError.KeyError> =>
+  Effect.flatMap(encodeAll(core, Array.from(keys)), (ids) =>
+    ids.length === 0
+      ? Effect.void
+      : Effect.asVoid(core.loader.overtake(ids, core.definition.region.deleteMany(ids))))
+
+export const invalidateTags = <K, A, E, R>(
+  core: Core<K, A, E, R>,
+  tags: ReadonlyArray<string>
+): Effect.Effect<void, StoreFailure> =>
+  tags.length === 0 ? Effect.void : core.loader.overtake(undefined, core.definition.region.invalidateTags(tags))
+
+export const clear = <K, A, E, R>(core: Core<K, A, E, R>): Effect.Effect<number, StoreFailure> =>
+  core.loader.overtake(undefined, core.definition.region.clear)
+
+/** Ends the entry's freshness but keeps it for what may still be served stale. */
+export const expire = <K, A, E, R>(
+  core: Core<K, A, E, R>,
+  key: K
+): Effect.Effect<void, StoreFailure | CacheError.KeyError> =>
+  Effect.flatMap(encodeAll(core, [key]), ([id]) =>
+    core.loader.overtake([id!], Effect.flatMap(core.definition.region.getMany([id!]), ({ found: [found] }) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        if (found === undefined) return Effect.asVoid(core.definition.region.deleteMany([id!]))
+        const entry = { ...found.entry, freshUntil: Math.min(found.entry.freshUntil, now) }
+        const { staleIfError, staleWhileRevalidate } = core.definition.settings
+        const staleUntil = Math.min(entry.staleUntil, entry.freshUntil + Math.max(staleIfError, staleWhileRevalidate))
+        const write = { key: id!, entry: { ...entry, staleUntil }, since: undefined }
+        return staleUntil <= now
+          ? Effect.asVoid(core.definition.region.deleteMany([id!]))
+          // what was read back from the store has been through its codec before
+          : Effect.catchTag(core.definition.region.setMany([write]), "CodecError", Effect.die)
+      }))))
+
+/** Keys of classes without a Schema cannot be made again from their text and are left out. */
+export const entries = <K, A, E, R>(
+  core: Core<K, A, E, R>
+): Stream.Stream<readonly [K, CacheEntry.CacheEntry<A, E>], StoreFailure> =>
+  Stream.filterMap(core.definition.region.entries, ({ entry, key }) =>
+    Option.map(core.definition.keys.decode(entry.keyText ?? key), (decoded) => [decoded, entry] as const))
+
+export const stats = <K, A, E, R>(core: Core<K, A, E, R>): Effect.Effect<CacheStats.CacheStats> =>
+  Effect.map(
+    // a store that cannot be asked for its size must not hide what the cache itself knows
+    Effect.orElseSucceed(core.definition.region.sizes, (): ReadonlyArray<CacheStore.TierSize> => []),
+    (tiers) =>
+      new CacheStats.CacheStats({
+        ...core.counters,
+        name: core.definition.name,
+        inFlight: core.loader.inFlight,
+        tiers: tiers.map((tier) => new CacheStats.TierSize(tier))
+      })
+  )
+
+/** A get that reads nothing. What is stored stays until there is something to put in its place. */
+export const refresh = <K, A, E, R>(core: Core<K, A, E, R>, key: K): Effect.Effect<A, E, R> =>
+  Effect.flatMap(core.answer(key, "reload"), (answer) => answer.exit)

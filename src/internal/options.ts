@@ -1,0 +1,82 @@
+/** Options are checked once, when what they configure is built, and every issue is told, not only the first. */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as CacheError from "../CacheError.js"
+import { decodeDuration } from "./duration.js"
+
+/** What is wrong with a value, or `undefined` when nothing is. */
+export type Check = (value: unknown) => { readonly reason: string; readonly hint: string } | undefined
+
+export const any: Check = () => undefined
+
+export const positiveInteger: Check = (value) => {
+  const hint = "use a positive integer, or Infinity for no bound"
+  if (typeof value !== "number" || Number.isNaN(value)) return { reason: "must be a number", hint }
+  if (value <= 0) return { reason: "must be positive", hint }
+  return Number.isInteger(value) || value === Infinity ? undefined : { reason: "must be an integer", hint }
+}
+
+export const duration: Check = (value) => Option.getOrUndefined(Either.getLeft(decodeDuration("", value)))
+
+export const durationOrFunction: Check = (value) => typeof value === "function" ? undefined : duration(value)
+
+export const isFunction: Check = (value) =>
+  typeof value === "function" ? undefined : { reason: "must be a function", hint: "give a function" }
+
+export const boolean: Check = (value) =>
+  typeof value === "boolean" ? undefined : { reason: "must be true or false", hint: "use true or false" }
+
+export const text: Check = (value) =>
+  typeof value === "string" ? undefined : { reason: "must be text", hint: "use a string" }
+
+export const tags: Check = (value) =>
+  typeof value === "function" || (Array.isArray(value) && value.every((tag) => typeof tag === "string"))
+    ? undefined
+    : { reason: "must be tags", hint: "use a list of strings, or a function that returns one" }
+
+export const schema: Check = (value) =>
+  Schema.isSchema(value) ? undefined : { reason: "must be a Schema", hint: "use a Schema such as Schema.String" }
+
+export const oneOf = (...known: ReadonlyArray<string>): Check => (value) =>
+  typeof value === "string" && known.includes(value)
+    ? undefined
+    : { reason: "is not known", hint: `use one of ${known.join(", ")}` }
+
+// eslint-disable-next-line no-control-regex -- control characters are what is looked for
+const control = /[\u0000-\u001f\u007f]/
+
+/** The longest name a cache may have, in characters. */
+const maxNameLength = 200
+
+export const regionName: Check = (value) => {
+  const hint = `use 1 to ${maxNameLength} characters without control characters, such as "app/Users"`
+  if (typeof value !== "string" || value.length === 0) return { reason: "must be a name that is not empty", hint }
+  if (value.length > maxNameLength) return { reason: `must have at most ${maxNameLength} characters`, hint }
+  return control.test(value) || !value.isWellFormed()
+    ? { reason: "must not have control characters or broken unicode", hint }
+    : undefined
+}
+
+/** Fails with every issue of every option. An `undefined` option is an absent one. */
+export const check = (
+  options: object,
+  checks: Readonly<Record<string, Check>>
+): Effect.Effect<void, CacheError.InvalidConfig> => {
+  const issues = Object.entries(options).flatMap(([field, value]: readonly [string, unknown]) => {
+    if (value === undefined) return []
+    const known = Object.hasOwn(checks, field) ? checks[field] : undefined
+    if (known === undefined) {
+      return [{
+        field,
+        value,
+        reason: "is not an option here",
+        hint: `known options: ${Object.keys(checks).join(", ")}`
+      }]
+    }
+    const issue = known(value)
+    return issue === undefined ? [] : [{ field, value, ...issue }]
+  })
+  return issues.length === 0 ? Effect.void : Effect.fail(CacheError.invalidConfig(issues))
+}

@@ -1,0 +1,71 @@
+/** What every store's service has in common: region names that are exclusive, and an end. */
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import * as CacheError from "../../CacheError.js"
+import type * as CacheStore from "../../CacheStore.js"
+
+const TypeId: CacheStore.TypeId = "~effect-larder/CacheStore"
+
+/** A store that was used after its Layer was released, or a region after its Scope was closed. */
+export const closed = (store: string): CacheError.StoreUnavailable =>
+  new CacheError.StoreUnavailable({
+    store,
+    reason: "it has been closed",
+    hint: "use a cache only inside the Scope (or Layer) that it was made in"
+  })
+
+const nameTaken = (store: string, name: string): CacheError.InvalidConfig =>
+  CacheError.invalidConfig([{
+    field: "name",
+    value: name,
+    reason: `a cache of this name is open already on ${store}`,
+    hint: "give each cache its own name, or provide one Layer (bound to a constant) instead of building it twice"
+  }])
+
+/**
+ * The service of a base store. `open` makes a region; here it is given its exclusive name, and told from outside
+ * when it may no longer be used.
+ */
+export const make = (options: {
+  readonly name: string
+  readonly capabilities: CacheStore.Capabilities
+  readonly open: <A, E>(
+    region: CacheStore.RegionOptions<A, E>
+  ) => Effect.Effect<
+    CacheStore.Region<A, E>,
+    CacheError.InvalidConfig | CacheError.StoreFailure,
+    Scope.Scope
+  >
+}): Effect.Effect<CacheStore.Service, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const scope = yield* Effect.scope
+    const open = new Set<string>()
+    let isClosed = false
+    yield* Scope.addFinalizer(scope, Effect.sync(() => {
+      isClosed = true
+    }))
+    const take = (name: string) =>
+      Effect.acquireRelease(
+        Effect.suspend((): Effect.Effect<void, CacheError.InvalidConfig | CacheError.StoreUnavailable> => {
+          if (isClosed) return Effect.fail(closed(options.name))
+          if (open.has(name)) return Effect.fail(nameTaken(options.name, name))
+          open.add(name)
+          return Effect.void
+        }),
+        () => Effect.sync(() => open.delete(name))
+      )
+    return {
+      [TypeId]: TypeId,
+      name: options.name,
+      capabilities: options.capabilities,
+      rejected: [],
+      scope,
+      region: (region) => Effect.zipRight(take(region.name), options.open(region))
+    }
+  })
+
+/** The service of a store made of others: they see to names and ends. */
+export const compose = (
+  parts: Pick<CacheStore.Service, "name" | "capabilities" | "rejected" | "region">
+): Effect.Effect<CacheStore.Service, never, Scope.Scope> =>
+  Effect.map(Effect.scope, (scope) => ({ [TypeId]: TypeId, scope, ...parts }))

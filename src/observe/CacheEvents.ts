@@ -1,0 +1,102 @@
+/**
+ * What happens inside caches and stores that no caller is told: entries that did not decode, stores that failed while
+ * the lookup answered, clean-ups that went wrong.
+ *
+ * Nobody has to listen. Without `layer` events go nowhere and cost nothing; with it they go to a bounded queue that
+ * drops its oldest when a listener is slow.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
+import * as Stream from "effect/Stream"
+import type * as CacheError from "../CacheError.js"
+
+/**
+ * One thing that happened. Keys are hashed, as everywhere outside the stores themselves.
+ *
+ * - `DecodeFailed`: bytes that are no entry of this cache were found; they count as absent and were removed;
+ * - `EncodeFailed`: a loaded value was served but could not be stored;
+ * - `StoreFailed`: a store failed at an operation whose caller was answered all the same;
+ * - `ReleaseFailed`: a temporary store failed when it was released.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type CacheEvent =
+  | {
+    readonly _tag: "DecodeFailed"
+    readonly store: string
+    readonly cache: string
+    readonly keyHash: string
+    readonly error: CacheError.CodecError
+  }
+  | { readonly _tag: "EncodeFailed"; readonly cache: string; readonly error: CacheError.CodecError }
+  | { readonly _tag: "StoreFailed"; readonly cache: string; readonly error: CacheError.StoreFailure }
+  | { readonly _tag: "ReleaseFailed"; readonly store: string; readonly reason: string }
+
+/**
+ * Where events go: a function that never blocks and never fails.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  readonly publish: (event: CacheEvent) => void
+  readonly changes: Stream.Stream<CacheEvent>
+}
+
+/**
+ * The place events go to. Read once, when a store or a cache is built. By default nowhere.
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export class CacheEvents extends Context.Reference<CacheEvents>()("effect-larder/CacheEvents", {
+  defaultValue: (): Service => ({ publish: () => {}, changes: Stream.empty })
+}) {}
+
+/**
+ * Keeps events for whoever subscribes. `capacity` is how many a slow listener may lag behind (default 1 024); beyond
+ * it the oldest are dropped.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options?: { readonly capacity?: number | undefined }): Layer.Layer<CacheEvents> =>
+  Layer.scoped(
+    CacheEvents,
+    Effect.map(
+      Effect.acquireRelease(PubSub.sliding<CacheEvent>(options?.capacity ?? 1_024), PubSub.shutdown),
+      (hub) => ({
+        publish: (event) => {
+          hub.unsafeOffer(event)
+        },
+        changes: Stream.fromPubSub(hub)
+      })
+    )
+  )
+
+/**
+ * The events from now on.
+ *
+ * @example
+ * ```ts
+ * import { CacheEvents } from "effect-larder"
+ * import { Effect, Stream } from "effect"
+ *
+ * // a scoped fiber that logs whatever goes wrong behind the callers' backs
+ * export const logEvents = CacheEvents.changes.pipe(
+ *   Stream.runForEach((event) => Effect.logWarning("cache event", event._tag)),
+ *   Effect.forkScoped
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category streams
+ */
+export const changes: Stream.Stream<CacheEvent> = Stream.unwrap(
+  Effect.map(CacheEvents, (events) => events.changes)
+)

@@ -1,0 +1,249 @@
+/**
+ * Entries kept in one SQLite file: they survive the process, and the processes of one machine share them.
+ *
+ * Needs the optional peers `@effect/sql-sqlite-node`, `@effect/sql` and `@effect/experimental`; without them the Layer
+ * fails with `StoreUnavailable`. The file is in WAL mode, so that readers and a writer do not wait for each other.
+ * SQLite runs inside the process and its calls block it: about 10 microseconds each, or, when another process holds
+ * the write lock, up to `busyTimeout`.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type * as CacheError from "../CacheError.js"
+import * as CacheStore from "../CacheStore.js"
+import * as Constants from "../internal/constants.js"
+import * as Check from "../internal/options.js"
+import * as Connection from "./sqlite/connection.js"
+import * as Engine from "./sqlite/engine.js"
+import { storeName } from "./sqlite/errors.js"
+import * as File from "./sqlite/file.js"
+import * as Location from "./sqlite/location.js"
+
+/**
+ * Where the database is, and how patient the store is. Give `filename`, or `name`, or neither.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** The database file, relative to the working directory. Its folder is made if there is none. */
+  readonly filename?: string | undefined
+  /**
+   * The database's name within the cache folder of the configuration. Any text will do: none leads out of the folder.
+   * Default: "cache".
+   */
+  readonly name?: string | undefined
+  /**
+   * How long an operation waits for another process that is writing, before it fails with a transient `StoreError`.
+   * The wait blocks this process. Default: 1 second.
+   */
+  readonly busyTimeout?: Duration.DurationInput | undefined
+}
+
+const defaultBusyTimeout = Duration.seconds(1)
+
+/** SQLite keeps it as a 32-bit integer of milliseconds. */
+const maxBusyMillis = 2 ** 31 - 1
+
+const filename: Check.Check = (value) => {
+  const hint = "give a path such as \"data/cache.db\""
+  if (typeof value !== "string" || value.length === 0) return { reason: "must be a path that is not empty", hint }
+  if (value === ":memory:") return { reason: "is not a file", hint: "use SqliteStore.layerMemory" }
+  // the driver trims what it is given, and would open another file than the one that was made for it
+  if (value.trim() !== value) return { reason: "must not begin or end with white space", hint }
+  return value.includes("\0") ? { reason: "must not have NUL characters", hint } : undefined
+}
+
+const name: Check.Check = (value) =>
+  typeof value === "string" && value.length > 0
+    ? undefined
+    : { reason: "must be a name that is not empty", hint: "give a name such as \"my-app\"" }
+
+const busyTimeout: Check.Check = (value) => {
+  const issue = Check.duration(value)
+  if (issue !== undefined) return issue
+  // `Check.duration` has just decoded it
+  return Duration.toMillis(value as Duration.DurationInput) > maxBusyMillis
+    ? { reason: "must be finite, 2^31 - 1 milliseconds at most", hint: "use a duration such as \"1 second\"" }
+    : undefined
+}
+
+const check = (options: Options): Effect.Effect<void, CacheError.InvalidConfig> =>
+  Check.check(options, {
+    busyTimeout,
+    filename: (value) =>
+      options.name === undefined
+        ? filename(value)
+        : { reason: "cannot be given together with name", hint: "give one of filename and name" },
+    name
+  })
+
+const make = (
+  connection: Connection.Connection,
+  capabilities: { readonly persistent: boolean; readonly shared: boolean }
+): Effect.Effect<CacheStore.Service, never, Scope.Scope> =>
+  CacheStore.make({
+    name: storeName,
+    capabilities: { live: false, ...capabilities },
+    open: (region) => Engine.make(connection, region)
+  })
+
+const openFile = (
+  file: string,
+  mode: number,
+  busyMillis: number
+): Effect.Effect<Connection.Connection, CacheError.StoreUnavailable | CacheError.PathError, Scope.Scope> =>
+  Effect.gen(function*() {
+    yield* File.ensureFile(file, mode)
+    const connection = yield* Connection.open({ file, busyMillis })
+    // only now: before, it might have been somebody else's
+    yield* File.secure(file, mode)
+    yield* Engine.reclaim(connection, Engine.sweepAtOpening)
+    return connection
+  })
+
+const makeFile = (
+  options: Options
+): Effect.Effect<
+  CacheStore.Service,
+  CacheError.InvalidConfig | CacheError.StoreUnavailable | CacheError.PathError,
+  Scope.Scope
+> =>
+  Effect.gen(function*() {
+    yield* check(options)
+    const { file, mode } = yield* Location.prepare(options)
+    const busyMillis = Math.ceil(Duration.toMillis(options.busyTimeout ?? defaultBusyTimeout))
+    return yield* make(yield* openFile(file, mode, busyMillis), { persistent: true, shared: true })
+  })
+
+/**
+ * A store in a SQLite file, which is made if there is none. What the file holds is checked: a database of another
+ * application, a damaged one, one of a newer effect-larder, or a file that is no database at all is left as it is,
+ * and the Layer fails with `StoreUnavailable` that names the file and the remedy.
+ *
+ * The options are checked once; all that is wrong with them is in one `InvalidConfig`. `PathError` tells that the
+ * folder or the file cannot be made or given its permissions.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Cache } from "effect-larder"
+ * import * as SqliteStore from "effect-larder/SqliteStore"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const program = Effect.gen(function*() {
+ *   const lengths = yield* Cache.make("lengths", {
+ *     key: Schema.String,
+ *     success: Schema.Number,
+ *     lookup: (word: string) => Effect.succeed(word.length)
+ *   })
+ *   return yield* lengths.get("larder")
+ * })
+ *
+ * program.pipe(
+ *   Effect.scoped,
+ *   Effect.provide(SqliteStore.layer({ filename: join(tmpdir(), "effect-larder-example", "cache.db") })),
+ *   Effect.runPromise
+ * ).then(console.log) // 6
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<
+  CacheStore.CacheStore | CacheStore.Persistent | CacheStore.Shared,
+  CacheError.InvalidConfig | CacheError.StoreUnavailable | CacheError.PathError
+> =>
+  Layer.scopedContext(
+    Effect.map(makeFile(options), CacheStore.context(CacheStore.Persistent, CacheStore.Shared))
+  )
+
+/**
+ * As `layer`, with its options read from a `Config`.
+ *
+ * @example
+ * ```ts
+ * import { Config } from "effect"
+ * import * as SqliteStore from "effect-larder/SqliteStore"
+ *
+ * export const Store = SqliteStore.layerConfig({
+ *   filename: Config.string("CACHE_FILE"),
+ *   busyTimeout: Config.duration("CACHE_BUSY_TIMEOUT").pipe(Config.withDefault("2 seconds"))
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  config: Config.Config.Wrap<Options>
+): Layer.Layer<
+  CacheStore.CacheStore | CacheStore.Persistent | CacheStore.Shared,
+  CacheError.InvalidConfig | CacheError.StoreUnavailable | CacheError.PathError | ConfigError
+> => Layer.unwrapEffect(Effect.map(Config.unwrap(config), layer))
+
+/**
+ * A store in a file of its own in a new temporary folder, which is removed when the Layer is released. For tests that
+ * want a real file, and for values too many for memory that need not outlive the program.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { CacheStore } from "effect-larder"
+ * import * as SqliteStore from "effect-larder/SqliteStore"
+ *
+ * CacheStore.CacheStore.pipe(
+ *   Effect.map((store) => store.name),
+ *   Effect.provide(SqliteStore.layerTemporary),
+ *   Effect.runPromise
+ * ).then(console.log) // SqliteStore
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerTemporary: Layer.Layer<
+  CacheStore.CacheStore,
+  CacheError.StoreUnavailable | CacheError.PathError
+> = Layer.scopedContext(
+  File.temporaryFolder.pipe(
+    Effect.flatMap((folder) => openFile(`${folder}/cache.db`, Constants.fileModes.private, Duration.toMillis(defaultBusyTimeout))),
+    Effect.flatMap((connection) => make(connection, { persistent: false, shared: false })),
+    Effect.map(CacheStore.context())
+  )
+)
+
+/**
+ * A store in an in-memory SQLite database, gone when the Layer is released. For tests: it behaves as `layer` does,
+ * without a file.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { CacheStore } from "effect-larder"
+ * import * as SqliteStore from "effect-larder/SqliteStore"
+ *
+ * CacheStore.CacheStore.pipe(
+ *   Effect.map((store) => store.capabilities.persistent),
+ *   Effect.provide(SqliteStore.layerMemory),
+ *   Effect.runPromise
+ * ).then(console.log) // false
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerMemory: Layer.Layer<CacheStore.CacheStore, CacheError.StoreUnavailable> = Layer.scopedContext(
+  Connection.open({ file: ":memory:", busyMillis: 0 }).pipe(
+    Effect.flatMap((connection) => make(connection, { persistent: false, shared: false })),
+    Effect.map(CacheStore.context())
+  )
+)

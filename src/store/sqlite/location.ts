@@ -1,0 +1,31 @@
+/** Where a store's file is: a path as given, or a name within larder's own cache folder. */
+import * as Effect from "effect/Effect"
+import * as path from "node:path"
+import * as CacheConfig from "../../CacheConfig.js"
+import type * as CacheError from "../../CacheError.js"
+import * as Constants from "../../internal/constants.js"
+import * as Paths from "../internal/paths.js"
+
+export interface Location {
+  readonly file: string
+  /** The permissions that the file must have. */
+  readonly mode: number
+}
+
+const defaultName = "cache"
+
+/** Finds the file and makes its folder. Only larder's own folder has its permissions set when it stood before. */
+export const prepare = (options: {
+  readonly filename?: string | undefined
+  readonly name?: string | undefined
+}): Effect.Effect<Location, CacheError.PathError> =>
+  Effect.gen(function*() {
+    const config = yield* CacheConfig.Current
+    const file = options.filename === undefined
+      ? path.join(yield* Paths.storeFolder(config), `${Paths.safeName(options.name ?? defaultName)}.db`)
+      : path.resolve(options.filename)
+    // a directory that was configured may be a volume or a folder of the application's: not larder's alone
+    const own = options.filename === undefined && config.directory === undefined
+    yield* Paths.ensureFolder(path.dirname(file), config.filePermissions, { own })
+    return { file, mode: Constants.fileModes[config.filePermissions] }
+  })
