@@ -51,7 +51,8 @@ const examples = files
   .map((block) => ({ ...block, name: `${block.file.replace(/[^\w]+/g, "-")}-${block.line}` }))
 
 const failures = []
-const fail = (where, what) => failures.push(`${where}\n${String(what).trim().replace(/^/gm, "    ")}`)
+const fail = (where, what) =>
+  failures.push(`${where}\n${String(what).trim().split("\n").slice(0, 20).join("\n").replace(/^/gm, "    ")}`)
 
 for (const { file, flags, line } of examples) {
   const unknown = flags.filter((flag) => flag !== "no-run")
@@ -72,13 +73,14 @@ const told = (text) =>
         .replaceAll(pathToFileURL(join(folder, name)).href, file)
         .replaceAll(join(folder, name), file)
         .replaceAll(`.examples/${name}`, file)
-        .replaceAll(`${file}.ts`, file),
+        .replaceAll(`${file}.ts`, file)
+        .replaceAll(`${file}.js`, file),
     text
   )
 
 /** Types come from src, so that a mistake is shown where it is; compiled code imports the built package. */
 const compile = () => {
-  const options = { noEmit: false, noUnusedLocals: false, noUnusedParameters: false, outDir: "out", sourceMap: true }
+  const options = { noUnusedLocals: false, noUnusedParameters: false }
   const config = { extends: "../tsconfig.json", compilerOptions: options, include: ["*.ts"] }
   const path = join(folder, "tsconfig.json")
   writeFileSync(path, JSON.stringify(config))
@@ -94,13 +96,12 @@ const compile = () => {
       fail(/^([^(]+)\((\d+)/.exec(text)?.slice(1, 3).join(":") ?? source.fileName, text)
       bad.add(source.fileName.split("/").pop().slice(0, -3))
     }
-    const { outputText, sourceMapText } = ts.transpileModule(source.text, {
-      fileName: source.fileName,
-      compilerOptions: parsed.options
+    // The map is inlined, so that a stack trace names the line of the page.
+    const { outputText } = ts.transpileModule(source.text, {
+      fileName: source.fileName.split("/").pop(),
+      compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, inlineSourceMap: true }
     })
-    const out = join(folder, source.fileName.split("/").pop().replace(/\.ts$/, ".js"))
-    writeFileSync(out, outputText)
-    writeFileSync(`${out}.map`, sourceMapText ?? "")
+    writeFileSync(join(folder, source.fileName.split("/").pop().replace(/\.ts$/, ".js")), outputText)
   }
   return bad
 }

@@ -40,7 +40,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -60,12 +60,16 @@ import * as Service_ from "./internal/cache/service.js"
 import type * as CacheStats from "./observe/CacheStats.js"
 
 /**
+ * What a cache is told by, whatever copy of this package made it.
+ *
  * @since 0.1.0
  * @category type ids
  */
 export const TypeId: TypeId = "~effect-larder/Cache"
 
 /**
+ * The type of `TypeId`.
+ *
  * @since 0.1.0
  * @category type ids
  */
@@ -229,7 +233,11 @@ export interface TypeOptions {
 export type GetError<K, E, O extends TypeOptions> =
   | E
   | CacheKey.ErrorOf<K>
-  | (O extends { readonly strict: false } ? never : O extends { readonly strict: boolean } ? CacheError.StoreFailure : never)
+  | (O extends { readonly strict: false }
+      ? never
+      : O extends { readonly strict: boolean }
+        ? CacheError.StoreFailure
+        : never)
   | (O extends { readonly loadDeadline: {} } | { readonly waitFresh: {} } ? CacheError.LoadTimeout : never)
 
 /**
@@ -294,11 +302,7 @@ export const make = <
 >(
   name: string,
   options: Options<K, A, E, R, IK, IA, F, IF> & O
-): Effect.Effect<
-  Cache<K, A, GetError<K, E, O>, GetContext<R, O>>,
-  BuildError,
-  BuildContext<R, O> | Scope.Scope
-> =>
+): Effect.Effect<Cache<K, A, GetError<K, E, O>, GetContext<R, O>>, BuildError, BuildContext<R, O> | Scope.Scope> =>
   // what `GetError` and `GetContext` add to `E` and `R` is what the machinery adds at run time, option by option
   Build.make(name, options as Define.Options<K, A, E, R>) as Effect.Effect<
     Cache<K, A, GetError<K, E, O>, GetContext<R, O>>,
@@ -372,10 +376,8 @@ export interface Statics<Self, in out K, in out A, in out E, in out R> {
  * @since 0.1.0
  * @category models
  */
-export type ServiceClass<Self, Id extends string, K, A, E, R, B> =
-  & Context.TagClass<Self, Id, Cache<K, A, E, R>>
-  & Statics<Self, K, A, E, R>
-  & {
+export type ServiceClass<Self, Id extends string, K, A, E, R, B> = Context.TagClass<Self, Id, Cache<K, A, E, R>> &
+  Statics<Self, K, A, E, R> & {
     /** Builds the cache over the store that is provided. Bound once, so it is built once however often it is provided. */
     readonly layer: Layer.Layer<Self, BuildError, B>
   }
@@ -405,22 +407,23 @@ export type ServiceClass<Self, Id extends string, K, A, E, R, B> =
  * @since 0.1.0
  * @category constructors
  */
-export const Service = <Self>() =>
-<
-  const Id extends string,
-  K,
-  A,
-  E = never,
-  R = never,
-  IK = unknown,
-  IA = unknown,
-  F = never,
-  IF = unknown,
-  const O extends TypeOptions = {}
->(
-  id: Id,
-  options: Options<K, A, E, R, IK, IA, F, IF> & O
-): ServiceClass<Self, Id, K, A, GetError<K, E, O>, GetContext<R, O>, BuildContext<R, O>> => {
-  const tag = Context.Tag(id)<Self, Cache<K, A, GetError<K, E, O>, GetContext<R, O>>>()
-  return Object.assign(tag, Service_.statics(tag), { layer: layer(tag, id, options) })
-}
+export const Service =
+  <Self>() =>
+  <
+    const Id extends string,
+    K,
+    A,
+    E = never,
+    R = never,
+    IK = unknown,
+    IA = unknown,
+    F = never,
+    IF = unknown,
+    const O extends TypeOptions = {}
+  >(
+    id: Id,
+    options: Options<K, A, E, R, IK, IA, F, IF> & O
+  ): ServiceClass<Self, Id, K, A, GetError<K, E, O>, GetContext<R, O>, BuildContext<R, O>> => {
+    const tag = Context.Tag(id)<Self, Cache<K, A, GetError<K, E, O>, GetContext<R, O>>>()
+    return Object.assign(tag, Service_.statics(tag), { layer: layer(tag, id, options) })
+  }

@@ -11,6 +11,7 @@
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as Path from "@effect/platform/Path"
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -52,16 +53,13 @@ const countIn = (setting: Fields.Setting<number>, entries: number) =>
     {
       strict: true,
       decode: (input) => Number(input),
-      encode: (count) => count === Infinity ? "Infinity" as const : count
+      encode: (count) => (count === Infinity ? ("Infinity" as const) : count)
     }
   ).pipe(Schema.optionalWith({ default: () => entries }))
 
 const schemaFields = {
   timeToLive: durationIn(Fields.settings.timeToLive.code, Constants.defaultTimeToLive),
-  staleWhileRevalidate: durationIn(
-    Fields.settings.staleWhileRevalidate.code,
-    Constants.defaultStaleWhileRevalidate
-  ),
+  staleWhileRevalidate: durationIn(Fields.settings.staleWhileRevalidate.code, Constants.defaultStaleWhileRevalidate),
   staleIfError: durationIn(Fields.settings.staleIfError.code, Constants.defaultStaleIfError),
   loadDeadline: durationIn(Fields.settings.loadDeadline.code, Constants.defaultLoadDeadline),
   waitFresh: durationIn(Fields.settings.waitFresh.code, Constants.defaultWaitFresh),
@@ -90,8 +88,16 @@ const schemaFields = {
   )
 }
 
+const allDefault = Object.fromEntries(Fields.fields.map((field) => [field, "default" as const]))
+
+/** Not frozen, because Effect keeps an object's hash on the object itself. */
+const locked = <A extends object>(value: A): A => {
+  for (const name of Object.keys(value)) Object.defineProperty(value, name, { writable: false, configurable: false })
+  return value
+}
+
 /**
- * The settings of stores and caches, all of them, with the source of each that is not a default. Immutable.
+ * The settings of stores and caches, all of them, with the source of each. Immutable.
  * Constructing one by hand throws where Schema does; `make`, `layer` and `extend` fail typed instead.
  *
  * - `timeToLive`, default infinite: how long an entry is fresh; 0 means "do not store".
@@ -114,9 +120,10 @@ const schemaFields = {
 export class CacheConfig extends Schema.Class<CacheConfig>("effect-larder/CacheConfig")(schemaFields) {
   constructor(props: Schema.Struct.Constructor<typeof schemaFields> | void, options?: Schema.MakeOptions) {
     super(props, options)
-    // not frozen: Effect keeps an object's hash on the object itself
-    for (const name of Object.keys(this)) Object.defineProperty(this, name, { writable: false, configurable: false })
-    Object.freeze(this.sources)
+    // structural, so that configs are equal by value; of every setting, so that no source can be added later
+    const sources = Data.struct({ ...allDefault, ...this.sources })
+    Object.defineProperty(this, "sources", { value: locked(sources), enumerable: true })
+    locked(this)
   }
 }
 
@@ -151,9 +158,9 @@ export type Mode = CacheConfig["mode"]
  * @since 0.1.0
  * @category models
  */
-export type Options =
-  & { readonly [F in Field]?: Schema.Struct.Encoded<typeof schemaFields>[F] | undefined }
-  & { readonly capacity?: number | "Infinity" | undefined }
+export type Options = { readonly [F in Field]?: Schema.Struct.Encoded<typeof schemaFields>[F] | undefined } & {
+  readonly capacity?: number | "Infinity" | undefined
+}
 
 /**
  * The settings when nothing is given.
@@ -235,9 +242,8 @@ export const makeFile = (
   options: Options = {}
 ): Effect.Effect<CacheConfig, CacheError.InvalidConfig, FileSystem.FileSystem | Path.Path> => {
   const explicit = Sources.fromOptions(options)
-  return Effect.flatMap(
-    Effect.all([Sources.fromEnvironment, ConfigFile.fromConfigFile]),
-    ([environment, file]) => build(Sources.overlay(explicit, environment, file))
+  return Effect.flatMap(Effect.all([Sources.fromEnvironment, ConfigFile.fromConfigFile]), ([environment, file]) =>
+    build(Sources.overlay(explicit, environment, file))
   )
 }
 
@@ -432,19 +438,17 @@ export const memoryLimit: Effect.Effect<number | undefined, never, FileSystem.Fi
  * @since 0.1.0
  * @category models
  */
-export type LocalOptions =
-  & Pick<
-    Options,
-    | "mode"
-    | "timeToLive"
-    | "staleWhileRevalidate"
-    | "staleIfError"
-    | "loadDeadline"
-    | "waitFresh"
-    | "waitStale"
-    | "traceHits"
-  >
-  & { readonly tags?: ReadonlyArray<string> | undefined }
+export type LocalOptions = Pick<
+  Options,
+  | "mode"
+  | "timeToLive"
+  | "staleWhileRevalidate"
+  | "staleIfError"
+  | "loadDeadline"
+  | "waitFresh"
+  | "waitStale"
+  | "traceHits"
+> & { readonly tags?: ReadonlyArray<string> | undefined }
 
 /**
  * An override in force, decoded: durations are milliseconds, and `undefined` leaves a setting to the cache.
@@ -491,8 +495,14 @@ type Wrap = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 const wrapWith = (options: object): Wrap =>
   Either.match(Override.decodeLocal(options), {
-    onLeft: (problems): Wrap => () => Effect.die(invalid(problems)),
-    onRight: (local): Wrap => (self) => Effect.mapInputContext(self, (context) => Override.withLocal(context, local))
+    onLeft:
+      (problems): Wrap =>
+      () =>
+        Effect.die(invalid(problems)),
+    onRight:
+      (local): Wrap =>
+      (self) =>
+        Effect.mapInputContext(self, (context) => Override.withLocal(context, local))
   })
 
 /**

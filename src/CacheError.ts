@@ -59,13 +59,16 @@ export class InvalidConfig extends Schema.TaggedError<InvalidConfig>("effect-lar
 
 /** How a bad value is shown: short, on one line, never an object's internals. */
 const show = (value: unknown): string => {
-  const text = typeof value === "string" ? JSON.stringify(value) : typeof value === "object" && value !== null
-    ? Object.prototype.toString.call(value)
-    : Object.is(value, -0)
-    ? "-0"
-    : typeof value === "bigint"
-    ? `${value}n`
-    : String(value)
+  const text =
+    typeof value === "string"
+      ? JSON.stringify(value)
+      : typeof value === "object" && value !== null
+        ? Object.prototype.toString.call(value)
+        : Object.is(value, -0)
+          ? "-0"
+          : typeof value === "bigint"
+            ? `${value}n`
+            : String(value)
   return text.length > 80 ? `${text.slice(0, 77)}...` : text
 }
 
@@ -76,9 +79,12 @@ const show = (value: unknown): string => {
  * @category constructors
  */
 export const invalidConfig = (
-  issues: ReadonlyArray<
-    { readonly field: string; readonly value: unknown; readonly reason: string; readonly hint: string }
-  >
+  issues: ReadonlyArray<{
+    readonly field: string
+    readonly value: unknown
+    readonly reason: string
+    readonly hint: string
+  }>
 ): InvalidConfig =>
   new InvalidConfig({ issues: issues.map((issue) => new Issue({ ...issue, value: show(issue.value) })) })
 
@@ -163,11 +169,14 @@ export class StoreTimeout extends Schema.TaggedError<StoreTimeout>("effect-larde
  * @since 0.1.0
  * @category errors
  */
-export class LoadTimeout extends Schema.TaggedError<LoadTimeout>("effect-larder/CacheError/LoadTimeout")("LoadTimeout", {
-  cache: Schema.String,
-  limit: Schema.Literal("loadDeadline", "waitFresh"),
-  millis: Schema.Number
-}) {
+export class LoadTimeout extends Schema.TaggedError<LoadTimeout>("effect-larder/CacheError/LoadTimeout")(
+  "LoadTimeout",
+  {
+    cache: Schema.String,
+    limit: Schema.Literal("loadDeadline", "waitFresh"),
+    millis: Schema.Number
+  }
+) {
   /** @since 0.1.0 */
   override get message(): string {
     return this.limit === "loadDeadline"
@@ -295,14 +304,7 @@ export type StoreFailure = StoreError | StoreTimeout | StoreUnavailable
  * @since 0.1.0
  * @category models
  */
-export type CacheError =
-  | InvalidConfig
-  | StoreFailure
-  | LoadTimeout
-  | KeyError
-  | CodecError
-  | PathError
-  | NotCached
+export type CacheError = InvalidConfig | StoreFailure | LoadTimeout | KeyError | CodecError | PathError | NotCached
 
 /**
  * Whether trying again may help: a transient `StoreError` or a `StoreTimeout`.

@@ -109,25 +109,16 @@ const attempt = (make: () => string): Either.Either<string, CacheError.KeyError>
  */
 export const encode = (value: unknown): Either.Either<string, CacheError.KeyError> => attempt(() => unsafeEncode(value))
 
-/** Leaves out the `undefined`s at the end: a parameter that is not given is one that is `undefined`. */
-const given = (args: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
-  let length = args.length
-  while (length > 0 && args[length - 1] === undefined) {
-    length--
-  }
-  return length === args.length ? args : args.slice(0, length)
-}
-
 // One argument is keyed as itself. No other list of arguments meets it: theirs is a tag that no value has.
 const unsafeEncodeArguments = (args: ReadonlyArray<unknown>): string => {
-  const list = given(args)
+  const list = keyText.given(args)
   return list.length === 1
     ? unsafeEncodeAt(list[0], "arguments[0]")
     : keyText.shorten(keyText.mark + canonical.writeArguments(list))
 }
 
 const undigestedArguments = (args: ReadonlyArray<unknown>): string => {
-  const list = given(args)
+  const list = keyText.given(args)
   return list.length === 1 ? undigested(list[0], "arguments[0]") : keyText.mark + canonical.writeArguments(list)
 }
 

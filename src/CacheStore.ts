@@ -22,8 +22,9 @@
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -39,12 +40,16 @@ import * as Tiered from "./internal/store/tiered.js"
 import * as CacheEvents from "./observe/CacheEvents.js"
 
 /**
+ * What a store is told by, whatever copy of this package made it.
+ *
  * @since 0.1.0
  * @category type ids
  */
 export const TypeId: TypeId = "~effect-larder/CacheStore"
 
 /**
+ * The type of `TypeId`.
+ *
  * @since 0.1.0
  * @category type ids
  */
@@ -300,10 +305,7 @@ export interface Engine {
    */
   readonly getMany: (
     keys: ReadonlyArray<string>
-  ) => Effect.Effect<
-    { readonly epoch: number; readonly rows: ReadonlyArray<Row | undefined> },
-    CacheError.StoreFailure
-  >
+  ) => Effect.Effect<{ readonly epoch: number; readonly rows: ReadonlyArray<Row | undefined> }, CacheError.StoreFailure>
   readonly setMany: (rows: ReadonlyArray<RowWrite>) => Effect.Effect<void, CacheError.StoreFailure>
   readonly deleteMany: (keys: ReadonlyArray<string>) => Effect.Effect<number, CacheError.StoreFailure>
   readonly bump: (tags: ReadonlyArray<string>) => Effect.Effect<void, CacheError.StoreFailure>
@@ -334,15 +336,21 @@ export const make = (options: {
       capabilities: options.capabilities,
       open: ({ codec, name }) =>
         codec === undefined
-          ? Effect.fail(CacheError.invalidConfig([{
-            field: "success",
-            value: undefined,
-            reason: `cache '${name}' has no Schema for its values, and ${options.name} keeps bytes`,
-            hint: "give the cache a success Schema (and a failure Schema if failures are cached), or use MemoryStore"
-          }]))
+          ? Effect.fail(
+              CacheError.invalidConfig([
+                {
+                  field: "success",
+                  value: undefined,
+                  reason: `cache '${name}' has no Schema for its values, and ${options.name} keeps bytes`,
+                  hint: "give the cache a success Schema (and a failure Schema if failures are cached), or use MemoryStore"
+                }
+              ])
+            )
           : Effect.map(options.open(name), (engine) =>
-            ByteRegion.make({ store: options.name, name, engine, codec, events }))
-    }))
+              ByteRegion.make({ store: options.name, name, engine, codec, events })
+            )
+    })
+  )
 
 /**
  * The context that a store's Layer provides: the store itself, and the marks it deserves.
@@ -351,13 +359,18 @@ export const make = (options: {
  * @category constructors
  */
 export const context =
-  <Marks extends ReadonlyArray<Context.Tag<Live, Service> | Context.Tag<Persistent, Service> | Context.Tag<Shared, Service>>>(
+  <
+    Marks extends ReadonlyArray<
+      Context.Tag<Live, Service> | Context.Tag<Persistent, Service> | Context.Tag<Shared, Service>
+    >
+  >(
     ...marks: Marks
   ) =>
   (service: Service): Context.Context<CacheStore | Context.Tag.Identifier<Marks[number]>> =>
     marks.reduce<Context.Context<CacheStore | Context.Tag.Identifier<Marks[number]>>>(
       // each mark is a Tag of one of the identifiers that the result type lists
-      (all, mark) => Context.add(all, mark as unknown as Context.Tag<Context.Tag.Identifier<Marks[number]>, Service>, service),
+      (all, mark) =>
+        Context.add(all, mark as unknown as Context.Tag<Context.Tag.Identifier<Marks[number]>, Service>, service),
       Context.make(CacheStore, service)
     )
 
@@ -378,10 +391,8 @@ const changeStore = <O, E, R>(
 class Nearer extends Context.Tag("effect-larder/CacheStore/Nearer")<Nearer, Service>() {}
 class Farther extends Context.Tag("effect-larder/CacheStore/Farther")<Farther, Service>() {}
 
-const as = <I, O, E, R>(
-  layer: Layer.Layer<CacheStore | O, E, R>,
-  tag: Context.Tag<I, Service>
-): Layer.Layer<I, E, R> => Layer.map(layer, (all) => Context.make(tag, Context.get(all, CacheStore)))
+const as = <I, O, E, R>(layer: Layer.Layer<CacheStore | O, E, R>, tag: Context.Tag<I, Service>): Layer.Layer<I, E, R> =>
+  Layer.map(layer, (all) => Context.make(tag, Context.get(all, CacheStore)))
 
 /**
  * Puts a nearer store in front of a farther one: readings ask the nearer first and fill it from the farther, writes and
@@ -400,28 +411,32 @@ const as = <I, O, E, R>(
  * @since 0.1.0
  * @category combinators
  */
-export const tieredOver = <O2, E2, R2>(farther: Layer.Layer<CacheStore | O2, E2, R2>) =>
-<O1, E1, R1>(
-  nearer: Layer.Layer<CacheStore | O1, E1, R1>
-): Layer.Layer<CacheStore | Exclude<O2, Live>, E1 | E2, R1 | R2> =>
-  Layer.scopedContext(Effect.gen(function*() {
-    const near = yield* Nearer
-    const far = yield* Farther
-    const service = yield* Store.compose({
-      name: `${near.name} > ${far.name}`,
-      capabilities: { ...far.capabilities, live: false },
-      rejected: [...near.rejected, ...far.rejected],
-      region: <A, E>(options: RegionOptions<A, E>) =>
-        Effect.zipWith(near.region(options), far.region(options), (first, second) =>
-          Tiered.make<A, E>(options.name, first, second))
-    })
-    const marks = [
-      ...(far.capabilities.persistent ? [Persistent] : []),
-      ...(far.capabilities.shared ? [Shared] : [])
-    ]
-    // a store's Layer provides the marks that its capabilities say, so these are those of `O2`
-    return context(...marks)(service) as Context.Context<CacheStore | Exclude<O2, Live>>
-  })).pipe(Layer.provide([as(nearer, Nearer), as(farther, Farther)]))
+export const tieredOver =
+  <O2, E2, R2>(farther: Layer.Layer<CacheStore | O2, E2, R2>) =>
+  <O1, E1, R1>(
+    nearer: Layer.Layer<CacheStore | O1, E1, R1>
+  ): Layer.Layer<CacheStore | Exclude<O2, Live>, E1 | E2, R1 | R2> =>
+    Layer.scopedContext(
+      Effect.gen(function* () {
+        const near = yield* Nearer
+        const far = yield* Farther
+        const service = yield* Store.compose({
+          name: `${near.name} > ${far.name}`,
+          capabilities: { ...far.capabilities, live: false },
+          rejected: [...near.rejected, ...far.rejected],
+          region: <A, E>(options: RegionOptions<A, E>) =>
+            Effect.zipWith(near.region(options), far.region(options), (first, second) =>
+              Tiered.make<A, E>(options.name, first, second)
+            )
+        })
+        const marks = [
+          ...(far.capabilities.persistent ? [Persistent] : []),
+          ...(far.capabilities.shared ? [Shared] : [])
+        ]
+        // a store's Layer provides the marks that its capabilities say, so these are those of `O2`
+        return context(...marks)(service) as Context.Context<CacheStore | Exclude<O2, Live>>
+      })
+    ).pipe(Layer.provide([as(nearer, Nearer), as(farther, Farther)]))
 
 /**
  * Uses the next store when this one cannot be built, whether by a typed error or a defect of acquisition. Interruption
@@ -438,20 +453,28 @@ export const tieredOver = <O2, E2, R2>(farther: Layer.Layer<CacheStore | O2, E2,
  * @since 0.1.0
  * @category combinators
  */
-export const orElse = <O2, E2, R2>(next: Layer.Layer<CacheStore | O2, E2, R2>) =>
-<O1, E1, R1>(
-  first: Layer.Layer<CacheStore | O1, E1, R1>
-): Layer.Layer<CacheStore | Extract<O1, O2>, E2, R1 | R2> =>
-  Layer.matchCause(first, {
-    onSuccess: (built): Layer.Layer<CacheStore | Extract<O1, O2>, E2, R1 | R2> => Layer.succeedContext(built),
-    onFailure: (cause) =>
-      Cause.isInterrupted(cause)
-        ? Layer.effectContext(Effect.interrupt)
-        : changeStore(next, (service) => ({
-          ...service,
-          rejected: [Layers.reasonOf(cause), ...service.rejected]
-        }))
-  }).pipe(Layer.tap((built) => logChoice(Context.get(built, CacheStore))))
+export const orElse =
+  <O2, E2, R2>(next: Layer.Layer<CacheStore | O2, E2, R2>) =>
+  <O1, E1, R1>(first: Layer.Layer<CacheStore | O1, E1, R1>): Layer.Layer<CacheStore | Extract<O1, O2>, E2, R1 | R2> =>
+    Layer.unwrapEffect(
+      Effect.map(FiberRef.get(Layers.rejections), (around) => {
+        const within: Array<string> = []
+        return Layer.matchCause(Layer.locally(first, Layers.rejections, within), {
+          onSuccess: (built): Layer.Layer<CacheStore | Extract<O1, O2>, E2, R1 | R2> => Layer.succeedContext(built),
+          onFailure: (cause) => {
+            // "only": where a store is built of parts side by side, the failure of one interrupts the others
+            if (Cause.isInterruptedOnly(cause)) return Layer.effectContext(Effect.interrupt)
+            const reasons = [...within, Layers.reasonOf(cause)]
+            around?.push(...reasons)
+            return changeStore(Layer.locally(next, Layers.rejections, around ?? []), (service) => ({
+              ...service,
+              rejected: [...reasons, ...service.rejected]
+            }))
+          }
+          // one line, whatever is nested in this
+        }).pipe(Layer.tap((built) => (around === undefined ? logChoice(Context.get(built, CacheStore)) : Effect.void)))
+      })
+    )
 
 const logChoice = ({ name, rejected }: Service): Effect.Effect<void> =>
   rejected.length === 0
@@ -459,11 +482,15 @@ const logChoice = ({ name, rejected }: Service): Effect.Effect<void> =>
     : Effect.logWarning(`larder: using ${name} (${rejected.join("; ")})`)
 
 /** Exponential from 50 milliseconds, jittered, at most 3 retries. */
-const defaultRetry = Schedule.exponential("50 millis").pipe(Schedule.jittered, Schedule.intersect(Schedule.recurs(2 + 1)))
+const defaultRetry = Schedule.exponential("50 millis").pipe(
+  Schedule.jittered,
+  Schedule.intersect(Schedule.recurs(2 + 1))
+)
 
 /**
  * Tries a store's operation again while its failure is transient (see `CacheError.isTransient`) and the schedule goes
- * on. Without a schedule: exponential from 50 milliseconds, jittered, at most 3 retries. Listings are not retried.
+ * on. Without a schedule: exponential from 50 milliseconds, jittered, at most 3 retries. Opening a region is
+ * retried, too; listings are not.
  *
  * @example
  * ```ts
@@ -482,18 +509,22 @@ const defaultRetry = Schedule.exponential("50 millis").pipe(Schedule.jittered, S
 export const retry =
   <Out, R3 = never>(schedule: Schedule.Schedule<Out, unknown, R3> | undefined = undefined) =>
   <O, E, R>(layer: Layer.Layer<CacheStore | O, E, R>): Layer.Layer<CacheStore | O, E, R | R3> =>
-    Layer.unwrapEffect(Effect.map(Effect.context<R3>(), (services) =>
-      changeStore(layer, (service) =>
-        Layers.mapRegion(service, (region) =>
-          Layers.aroundRegion(region, (_operation, effect) =>
+    Layer.unwrapEffect(
+      Effect.map(Effect.context<R3>(), (services) =>
+        changeStore(layer, (service) =>
+          Layers.aroundStore(service, (_operation, effect) =>
             Effect.retry(effect, {
               schedule: schedule === undefined ? defaultRetry : Schedule.provideContext(schedule, services),
               while: CacheError.isTransient
-            }))))))
+            })
+          )
+        )
+      )
+    )
 
 /**
- * Gives each operation of a store a limit, after which it is interrupted and fails with `StoreTimeout`. A duration
- * that is no duration is `InvalidConfig`.
+ * Gives each operation of a store, opening a region included, a limit, after which it is interrupted and fails with
+ * `StoreTimeout`. A duration that is no duration is `InvalidConfig`.
  *
  * @example
  * ```ts
@@ -508,20 +539,20 @@ export const retry =
  */
 export const timeout =
   (limit: Duration.DurationInput) =>
-  <O, E, R>(
-    layer: Layer.Layer<CacheStore | O, E, R>
-  ): Layer.Layer<CacheStore | O, E | CacheError.InvalidConfig, R> =>
-    Layer.unwrapEffect(Effect.map(Options.check({ timeout: limit }, { timeout: Options.duration }), () => {
-      const duration = Duration.decode(limit)
-      return changeStore(layer, (service) =>
-        Layers.mapRegion(service, (region) =>
-          Layers.aroundRegion(region, (operation, effect) =>
+  <O, E, R>(layer: Layer.Layer<CacheStore | O, E, R>): Layer.Layer<CacheStore | O, E | CacheError.InvalidConfig, R> =>
+    Layer.unwrapEffect(
+      Effect.map(Options.check({ timeout: limit }, { timeout: Options.duration }), () => {
+        const millis = Options.millisOf(limit)
+        return changeStore(layer, (service) =>
+          Layers.aroundStore(service, (operation, effect) =>
             Effect.timeoutFail(effect, {
-              duration,
-              onTimeout: () =>
-                new CacheError.StoreTimeout({ store: service.name, operation, millis: Duration.toMillis(duration) })
-            }))))
-    }))
+              duration: millis,
+              onTimeout: () => new CacheError.StoreTimeout({ store: service.name, operation, millis })
+            })
+          )
+        )
+      })
+    )
 
 /**
  * Puts all regions of a store under a prefix, so that several programs (or versions of one) share an engine without
@@ -539,14 +570,13 @@ export const timeout =
  */
 export const prefixed =
   (prefix: string) =>
-  <O, E, R>(
-    layer: Layer.Layer<CacheStore | O, E, R>
-  ): Layer.Layer<CacheStore | O, E | CacheError.InvalidConfig, R> =>
-    Layer.unwrapEffect(Effect.map(Options.check({ prefix }, { prefix: Options.regionName }), () =>
-      changeStore(layer, (service) => ({
-        ...service,
-        // names hold no control characters, so no name and no other prefix can make the same text
-        region: (options) => service.region({ ...options, name: `${prefix}${prefixSeparator}${options.name}` })
-      }))))
-
-const prefixSeparator = "\u001f"
+  <O, E, R>(layer: Layer.Layer<CacheStore | O, E, R>): Layer.Layer<CacheStore | O, E | CacheError.InvalidConfig, R> =>
+    Layer.unwrapEffect(
+      Effect.map(Options.check({ prefix }, { prefix: Options.regionName }), () =>
+        changeStore(layer, (service) => ({
+          ...service,
+          // names hold no control characters, so no name and no other prefix can make the same text
+          region: (options) => service.region({ ...options, name: `${prefix}${Store.prefixSeparator}${options.name}` })
+        }))
+      )
+    )

@@ -1,13 +1,119 @@
 /**
+ * The public face of effect-larder: one namespace for each module that needs neither Node nor an optional peer.
+ *
+ * @since 0.1.0
+ */
+// Written by scripts/exports.mjs from the folder tree: `npm run exports`.
+
+/**
+ * Typed caches: one lookup run for all who ask at once, kept in whatever store is provided.
+ *
  * @since 0.1.0
  */
 export * as Cache from "./Cache.js"
+
+/**
+ * The settings that every store and cache understands: one immutable value, checked once, when it is built.
+ *
+ * @since 0.1.0
+ */
 export * as CacheConfig from "./CacheConfig.js"
+
+/**
+ * Temporary stores and settings: in force inside one effect, made for it and released with it.
+ *
+ * @since 0.1.0
+ */
+export * as CacheContext from "./CacheContext.js"
+
+/**
+ * What a store keeps for one key. Immutable.
+ *
+ * @since 0.1.0
+ */
 export * as CacheEntry from "./CacheEntry.js"
+
+/**
+ * The one family of errors that effect-larder fails with.
+ *
+ * @since 0.1.0
+ */
 export * as CacheError from "./CacheError.js"
+
+/**
+ * What happens inside caches and stores that no caller is told: entries that did not decode, stores that failed while
+ * the lookup answered, clean-ups that went wrong.
+ *
+ * @since 0.1.0
+ */
 export * as CacheEvents from "./observe/CacheEvents.js"
+
+/**
+ * What names an entry: any key value as a short string, the same for equal values, different for different ones.
+ *
+ * @since 0.1.0
+ */
 export * as CacheKey from "./CacheKey.js"
+
+/**
+ * A value with its provenance: what `Cache.getResult` answers.
+ *
+ * @since 0.1.0
+ */
 export * as CacheResult from "./CacheResult.js"
+
+/**
+ * What a cache has done so far, in numbers.
+ *
+ * @since 0.1.0
+ */
 export * as CacheStats from "./observe/CacheStats.js"
+
+/**
+ * Where entries live: the contract that every engine meets, and the Layer combinators over it.
+ *
+ * @since 0.1.0
+ */
 export * as CacheStore from "./CacheStore.js"
+
+/**
+ * The spans of caches and stores, and a way to look at them without a collector.
+ *
+ * @since 0.1.0
+ */
+export * as CacheTracing from "./observe/CacheTracing.js"
+
+/**
+ * Cached functions and effects: a cache for code that has no service to name.
+ *
+ * @since 0.1.0
+ */
+export * as Cached from "./Cached.js"
+
+/**
+ * Values into bytes and back.
+ *
+ * @since 0.1.0
+ */
+export * as Codec from "./codec/Codec.js"
+
+/**
+ * Whole entries as bytes: the file format of every byte store.
+ *
+ * @since 0.1.0
+ */
+export * as Envelope from "./codec/Envelope.js"
+
+/**
+ * Values as JSON, by way of their Schema.
+ *
+ * @since 0.1.0
+ */
+export * as Json from "./codec/Json.js"
+
+/**
+ * Entries kept by reference in this process: the fastest store, with no dependency, on every runtime.
+ *
+ * @since 0.1.0
+ */
 export * as MemoryStore from "./store/MemoryStore.js"

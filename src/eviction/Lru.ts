@@ -1,7 +1,7 @@
 /**
  * Least recently used: evicts what has not been read or written for longest.
  *
- * The classic doubly linked list, kept in two typed arrays indexed by slot: no allocation per access, O(1) each.
+ * The classic doubly linked list, kept in one typed array indexed by slot: no allocation per access, O(1) each.
  * Slots are small integers that the owner hands out and takes back.
  *
  * @since 0.1.0
@@ -26,9 +26,12 @@ export interface Policy {
 
 const initialSlots = 64
 
+/** From a place's link to the next newer place to its link to the next older one, side by side in one cache line. */
+const older = 1
+
 /**
- * Index 0 of the arrays is the list's head, slot `n` lives at `n + 1`: the head is its own neighbour when the list is
- * empty, so that linking and unlinking need no special case.
+ * Place 0 of the list is its head, slot `n` has place `n + 1`: the head is its own neighbour when the list is empty, so
+ * that linking and unlinking need no special case.
  *
  * @example
  * ```ts
@@ -45,43 +48,39 @@ const initialSlots = 64
  * @category constructors
  */
 export const make = (): Policy => {
-  let newer = new Uint32Array(initialSlots + 1)
-  let older = new Uint32Array(initialSlots + 1)
+  let links = new Uint32Array(2 * (initialSlots + 1))
 
   const grow = (index: number): void => {
-    const size = Math.max(index + 1, newer.length * 2)
-    const wider = (from: Uint32Array): Uint32Array<ArrayBuffer> => {
-      const to = new Uint32Array(size)
-      to.set(from)
-      return to
-    }
-    newer = wider(newer)
-    older = wider(older)
+    const wider = new Uint32Array(Math.max(2 * (index + 1), links.length * 2))
+    wider.set(links)
+    links = wider
   }
   const linkNewest = (index: number): void => {
-    const newest = older[0]!
-    older[0] = index
-    newer[newest] = index
-    older[index] = newest
-    newer[index] = 0
+    const newest = links[older]!
+    links[older] = index
+    links[2 * newest] = index
+    links[2 * index + older] = newest
+    links[2 * index] = 0
   }
   const unlink = (index: number): void => {
-    older[newer[index]!] = older[index]!
-    newer[older[index]!] = newer[index]!
+    const next = links[2 * index]!
+    const previous = links[2 * index + older]!
+    links[2 * next + older] = previous
+    links[2 * previous] = next
   }
   return {
     onInsert: (slot) => {
-      if (slot + 1 >= newer.length) grow(slot + 1)
+      if (2 * (slot + 1) >= links.length) grow(slot + 1)
       linkNewest(slot + 1)
     },
     onHit: (slot) => {
-      if (older[0] === slot + 1) return
+      if (links[older] === slot + 1) return
       unlink(slot + 1)
       linkNewest(slot + 1)
     },
     remove: (slot) => unlink(slot + 1),
     evict: () => {
-      const oldest = newer[0]!
+      const oldest = links[0]!
       if (oldest !== 0) unlink(oldest)
       return oldest - 1
     }

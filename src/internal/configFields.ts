@@ -30,8 +30,10 @@ export interface Setting<out A> {
 
 const setting = <A>(variable: string, code: Decode<A>, text: Decode<A> = code): Setting<A> => ({ variable, code, text })
 
-const asDuration = (decode: Decode<number>): Decode<Duration.Duration> => (field, input) =>
-  Either.map(decode(field, input), Duration.millis)
+const asDuration =
+  (decode: Decode<number>): Decode<Duration.Duration> =>
+  (field, input) =>
+    Either.map(decode(field, input), Duration.millis)
 
 const duration = (variable: string): Setting<Duration.Duration> =>
   setting(variable, asDuration(decodeDuration), asDuration(decodeDurationText))

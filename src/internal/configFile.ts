@@ -16,7 +16,7 @@ const parsers: Record<(typeof configFileEndings)[number], (text: string) => Prom
   toml: (text) => import("smol-toml").then((toml) => toml.parse(text)),
   // the log level keeps the parser from printing its warnings to the console by itself
   yaml: (text) => import("yaml").then((yaml) => yaml.parse(text, { logLevel: "error" })),
-  json: (text) => Promise.resolve(text).then((text) => text.trim() === "" ? {} : JSON.parse(text))
+  json: (text) => Promise.resolve(text).then((text) => (text.trim() === "" ? {} : JSON.parse(text)))
 }
 
 const problem = (file: string, reason: string, hint: string): Problem => ({ field: "file", value: file, reason, hint })
@@ -28,9 +28,7 @@ const firstLine = (cause: unknown): string =>
 const parse = (file: string, text: string): Effect.Effect<object, Problem> => {
   const ending = configFileEndings.find((ending) => file.toLowerCase().endsWith(`.${ending}`))
   if (ending === undefined) {
-    return Effect.fail(
-      problem(file, "has an unknown ending", `name it with one of .${configFileEndings.join(", .")}`)
-    )
+    return Effect.fail(problem(file, "has an unknown ending", `name it with one of .${configFileEndings.join(", .")}`))
   }
   return Effect.tryPromise({
     try: () => parsers[ending](text.replace(/^\uFEFF/, "")),
@@ -40,13 +38,13 @@ const parse = (file: string, text: string): Effect.Effect<object, Problem> => {
     Effect.map((content) => content ?? {}),
     Effect.filterOrFail(
       (content): content is object => typeof content === "object" && !Array.isArray(content),
-      () => problem(file, "must hold settings by name", "write lines such as timeToLive = \"5 minutes\"")
+      () => problem(file, "must hold settings by name", 'write lines such as timeToLive = "5 minutes"')
     )
   )
 }
 
 /** The nearest folder's configuration file, from the working directory upward; a second one beside it is a problem. */
-const find: Effect.Effect<string | undefined, Problem, FileSystem.FileSystem | Path.Path> = Effect.gen(function*() {
+const find: Effect.Effect<string | undefined, Problem, FileSystem.FileSystem | Path.Path> = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   let folder = path.resolve(".")
@@ -55,11 +53,13 @@ const find: Effect.Effect<string | undefined, Problem, FileSystem.FileSystem | P
     // a folder above that may not be looked into is as good as one without a file
     const present = yield* Effect.filter(candidates, (file) => Effect.orElseSucceed(fs.exists(file), () => false))
     if (present.length > 1) {
-      return yield* Effect.fail(problem(
-        present.join(", "),
-        "there must be one configuration file in a folder",
-        "keep one of them, or name one in LARDER_CONFIG"
-      ))
+      return yield* Effect.fail(
+        problem(
+          present.join(", "),
+          "there must be one configuration file in a folder",
+          "keep one of them, or name one in LARDER_CONFIG"
+        )
+      )
     }
     const above = path.dirname(folder)
     if (present[0] !== undefined || above === folder) return present[0]
@@ -68,7 +68,7 @@ const find: Effect.Effect<string | undefined, Problem, FileSystem.FileSystem | P
 })
 
 /** The file that `LARDER_CONFIG` names, or else the one that is found. */
-const choose: Effect.Effect<string | undefined, Problem, FileSystem.FileSystem | Path.Path> = Effect.gen(function*() {
+const choose: Effect.Effect<string | undefined, Problem, FileSystem.FileSystem | Path.Path> = Effect.gen(function* () {
   const named = yield* yield* variable("LARDER_CONFIG")
   if (named === undefined) return yield* find
   const fs = yield* FileSystem.FileSystem
@@ -87,18 +87,27 @@ const choose: Effect.Effect<string | undefined, Problem, FileSystem.FileSystem |
 const anchored = (path: Path.Path, file: string, reading: Reading): Reading =>
   reading.values.directory === undefined
     ? reading
-    : { ...reading, values: { ...reading.values, directory: path.resolve(path.dirname(file), reading.values.directory) } }
+    : {
+        ...reading,
+        values: { ...reading.values, directory: path.resolve(path.dirname(file), reading.values.directory) }
+      }
 
 /** What the configuration file gives; nothing when there is none. */
-export const fromConfigFile: Effect.Effect<Reading, never, FileSystem.FileSystem | Path.Path> = Effect.gen(function*() {
-  const path = yield* Path.Path
-  const file = yield* choose
-  if (file === undefined) return nothing
-  const text = yield* (yield* FileSystem.FileSystem).readFileString(file).pipe(
-    Effect.mapError((error) => problem(file, `cannot be read: ${firstLine(error)}`, "make it a file that may be read"))
-  )
-  return anchored(path, file, fromFile(file, yield* parse(file, text)))
-}).pipe(Effect.catchAll((problem) => Effect.succeed(unreadable(problem))))
+export const fromConfigFile: Effect.Effect<Reading, never, FileSystem.FileSystem | Path.Path> = Effect.gen(
+  function* () {
+    const path = yield* Path.Path
+    const file = yield* choose
+    if (file === undefined) return nothing
+    const text = yield* (yield* FileSystem.FileSystem)
+      .readFileString(file)
+      .pipe(
+        Effect.mapError((error) =>
+          problem(file, `cannot be read: ${firstLine(error)}`, "make it a file that may be read")
+        )
+      )
+    return anchored(path, file, fromFile(file, yield* parse(file, text)))
+  }
+).pipe(Effect.catchAll((problem) => Effect.succeed(unreadable(problem))))
 
 const limitFiles = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
 
@@ -109,8 +118,7 @@ export const memoryLimit: Effect.Effect<number | undefined, never, FileSystem.Fi
     Effect.firstSuccessOf(limitFiles.map((file) => fs.readFileString(file))).pipe(
       Effect.map((text) => Number.parseInt(text, 10)),
       // version 2 writes "max" and version 1 a number near 2^63 where there is no limit
-      Effect.map((bytes) => bytes > 0 && bytes < 2 ** 60 ? bytes : undefined),
+      Effect.map((bytes) => (bytes > 0 && bytes < 2 ** 60 ? bytes : undefined)),
       Effect.orElseSucceed(() => undefined)
     )
 )
-

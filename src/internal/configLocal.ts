@@ -81,19 +81,22 @@ export const decodeLocal = (options: object): Either.Either<Local, ReadonlyArray
 
 /** Inner settings win and the rest is inherited. Tags add up: losing one would lose invalidations. */
 const nest = (outer: Local | undefined, inner: Local): Local =>
-  outer === undefined ? inner : Object.freeze({
-    mode: inner.mode ?? outer.mode,
-    timeToLive: inner.timeToLive ?? outer.timeToLive,
-    staleWhileRevalidate: inner.staleWhileRevalidate ?? outer.staleWhileRevalidate,
-    staleIfError: inner.staleIfError ?? outer.staleIfError,
-    loadDeadline: inner.loadDeadline ?? outer.loadDeadline,
-    waitFresh: inner.waitFresh ?? outer.waitFresh,
-    waitStale: inner.waitStale ?? outer.waitStale,
-    traceHits: inner.traceHits ?? outer.traceHits,
-    tags: inner.tags === undefined || outer.tags === undefined
-      ? inner.tags ?? outer.tags
-      : Object.freeze([...new Set([...outer.tags, ...inner.tags])])
-  })
+  outer === undefined
+    ? inner
+    : Object.freeze({
+        mode: inner.mode ?? outer.mode,
+        timeToLive: inner.timeToLive ?? outer.timeToLive,
+        staleWhileRevalidate: inner.staleWhileRevalidate ?? outer.staleWhileRevalidate,
+        staleIfError: inner.staleIfError ?? outer.staleIfError,
+        loadDeadline: inner.loadDeadline ?? outer.loadDeadline,
+        waitFresh: inner.waitFresh ?? outer.waitFresh,
+        waitStale: inner.waitStale ?? outer.waitStale,
+        traceHits: inner.traceHits ?? outer.traceHits,
+        tags:
+          inner.tags === undefined || outer.tags === undefined
+            ? (inner.tags ?? outer.tags)
+            : Object.freeze([...new Set([...outer.tags, ...inner.tags])])
+      })
 
 /** The Context with an override laid over the one in force. */
 export const withLocal = <R>(context: Context.Context<R>, local: Local): Context.Context<R> =>

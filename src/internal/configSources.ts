@@ -45,14 +45,7 @@ const finish = (draft: Draft): Reading => ({ ...draft, values: draft.values as P
 
 const draft = (): Draft => ({ values: {}, sources: {}, problems: [] })
 
-const take = (
-  into: Draft,
-  field: Field,
-  name: string,
-  value: unknown,
-  source: Source,
-  how: "code" | "text"
-): void => {
+const take = (into: Draft, field: Field, name: string, value: unknown, source: Source, how: "code" | "text"): void => {
   const setting: Setting<unknown> = settings[field]
   const decoded = setting[how](name, value)
   if (Either.isLeft(decoded)) {
@@ -62,9 +55,10 @@ const take = (
       field: name,
       value,
       reason: `${field} is given twice, with different values`,
-      hint: name === "capacity" || field === "maxEntries"
-        ? "capacity is short for maxEntries: give one of them"
-        : `write it once, as ${field}`
+      hint:
+        name === "capacity" || field === "maxEntries"
+          ? "capacity is short for maxEntries: give one of them"
+          : `write it once, as ${field}`
     })
   } else {
     into.values[field] = decoded.right
@@ -116,13 +110,17 @@ export const variable = (name: string): Effect.Effect<Either.Either<string | und
 export const fromEnvironment: Effect.Effect<Reading> = Effect.suspend(() => {
   const into = draft()
   return Effect.as(
-    Effect.forEach(fields, (field) => {
-      const name = settings[field].variable
-      return Effect.map(variable(name), (text) => {
-        if (Either.isLeft(text)) into.problems.push(text.left)
-        else if (text.right !== undefined) take(into, field, name, text.right, `environment ${name}`, "text")
-      })
-    }, { discard: true }),
+    Effect.forEach(
+      fields,
+      (field) => {
+        const name = settings[field].variable
+        return Effect.map(variable(name), (text) => {
+          if (Either.isLeft(text)) into.problems.push(text.left)
+          else if (text.right !== undefined) take(into, field, name, text.right, `environment ${name}`, "text")
+        })
+      },
+      { discard: true }
+    ),
     into
   ).pipe(Effect.map(finish))
 })

@@ -24,21 +24,25 @@ export const positiveIntegerOrInfinity = (field: string, input: unknown): Checke
 
 /** The same from the environment or a file: `"100"` is 100. */
 export const positiveIntegerOrInfinityText = (field: string, input: unknown): Checked<number> => {
-  const value = typeof input === "string" ? parseNumber(input.trim()) ?? input : input
+  const value = typeof input === "string" ? (parseNumber(input.trim()) ?? input) : input
   return Either.mapLeft(positiveIntegerOrInfinity(field, value), (problem) => ({ ...problem, value: input }))
 }
 
 /** One of a few words. */
-export const oneOf = <const A extends string>(words: ReadonlyArray<A>) => (field: string, input: unknown): Checked<A> => {
-  const word = words.find((word) => word === input)
-  return word === undefined
-    ? refuse(field, input, `must be one of ${words.join(", ")}`, `the default is "${words[0]}"`)
-    : Either.right(word)
-}
+export const oneOf =
+  <const A extends string>(words: ReadonlyArray<A>) =>
+  (field: string, input: unknown): Checked<A> => {
+    const word = words.find((word) => word === input)
+    return word === undefined
+      ? refuse(field, input, `must be one of ${words.join(", ")}`, `the default is "${words[0]}"`)
+      : Either.right(word)
+  }
 
 /** `true` or `false`. */
 export const flag = (field: string, input: unknown): Checked<boolean> =>
-  typeof input === "boolean" ? Either.right(input) : refuse(field, input, "must be true or false", "write true or false")
+  typeof input === "boolean"
+    ? Either.right(input)
+    : refuse(field, input, "must be true or false", "write true or false")
 
 const yes = new Set(["true", "yes", "on", "1"])
 const no = new Set(["false", "no", "off", "0"])
@@ -54,16 +58,16 @@ export const folder = (field: string, input: unknown): Checked<string> =>
   typeof input !== "string"
     ? refuse(field, input, "must be a path", "write the path of a folder")
     : input.trim() === ""
-    ? refuse(field, input, "must not be empty", "leave it out for the platform's cache folder")
-    : input.includes("\0")
-    ? refuse(field, input, "must not contain NUL", "write the path of a folder")
-    : Either.right(input)
+      ? refuse(field, input, "must not be empty", "leave it out for the platform's cache folder")
+      : input.includes("\0")
+        ? refuse(field, input, "must not contain NUL", "write the path of a folder")
+        : Either.right(input)
 
 /** A list of texts. */
 export const texts = (field: string, input: unknown): Checked<ReadonlyArray<string>> =>
   Array.isArray(input) && input.every((item) => typeof item === "string")
     ? Either.right(Object.freeze(input.slice()))
-    : refuse(field, input, "must be a list of texts", "write [\"one\", \"two\"]")
+    : refuse(field, input, "must be a list of texts", 'write ["one", "two"]')
 
 /** How many single-character edits lie between two words. */
 const distance = (from: string, to: string): number => {
@@ -94,7 +98,10 @@ const otherNames: ReadonlyMap<string, string> = new Map([
 /** The option that a misspelt one probably means. */
 const nearest = (option: string, known: ReadonlyArray<string>): string | undefined => {
   // no option is longer than this, and comparing a hostile name letter by letter would take for ever
-  const plain = option.slice(0, 40).toLowerCase().replace(/[-_\s]/g, "")
+  const plain = option
+    .slice(0, 40)
+    .toLowerCase()
+    .replace(/[-_\s]/g, "")
   const named = otherNames.get(plain)
   if (named !== undefined && known.includes(named)) return named
   const ranked = known

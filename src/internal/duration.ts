@@ -16,7 +16,7 @@ export interface Problem {
   readonly hint: string
 }
 
-const hint = "write a number and a unit, as in \"5 minutes\"; 0 is no time at all, \"Infinity\" is without end"
+const hint = 'write a number and a unit, as in "5 minutes"; 0 is no time at all, "Infinity" is without end'
 
 /** A number in decimal notation, and nothing else: not "", not "0x10", not "1_000". */
 const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i
@@ -26,12 +26,10 @@ export const parseNumber = (text: string): number | undefined =>
   text === "Infinity" ? Infinity : text === "-Infinity" ? -Infinity : decimal.test(text) ? Number(text) : undefined
 
 /** Effect's own decoding turns what is negative or not a number into zero, so both are looked for before. */
-const parts = (input: unknown): ReadonlyArray<unknown> => Array.isArray(input) ? input : [input]
+const parts = (input: unknown): ReadonlyArray<unknown> => (Array.isArray(input) ? input : [input])
 
 const isNegative = (part: unknown): boolean =>
-  typeof part === "number" || typeof part === "bigint"
-    ? part < 0
-    : typeof part === "string" && /^\s*-/.test(part)
+  typeof part === "number" || typeof part === "bigint" ? part < 0 : typeof part === "string" && /^\s*-/.test(part)
 
 /**
  * The milliseconds of a duration as code gives it: `"5 minutes"`, a `Duration`, a number of milliseconds, or
@@ -50,14 +48,14 @@ export const decodeDuration = (field: string, input: unknown): Either.Either<num
 
 /** The same from the environment or a file, where a number other than 0 and Infinity must have a unit. */
 export const decodeDurationText = (field: string, input: unknown): Either.Either<number, Problem> => {
-  const value = typeof input === "string" ? parseNumber(input.trim()) ?? input.trim() : input
+  const value = typeof input === "string" ? (parseNumber(input.trim()) ?? input.trim()) : input
   return typeof value === "number" && value > 0 && value < Infinity
     ? Either.left({
-      field,
-      value: input,
-      reason: "must have a unit",
-      hint: `write "${value} seconds" or "${value} millis"`
-    })
+        field,
+        value: input,
+        reason: "must have a unit",
+        hint: `write "${value} seconds" or "${value} millis"`
+      })
     : Either.mapLeft(decodeDuration(field, value), (problem) => ({ ...problem, value: input }))
 }
 

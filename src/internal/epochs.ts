@@ -19,7 +19,7 @@ const slotOf = (key: string): number => {
   let hash = length
   const step = length > 16 ? length >>> 4 : 1
   for (let index = 0; index < length; index += step) {
-    hash = Math.imul(hash, 31) + key.charCodeAt(index) | 0
+    hash = (Math.imul(hash, 31) + key.charCodeAt(index)) | 0
   }
   // the last characters differ most often ("user:1", "user:2") and a stride may step over them
   hash = Math.imul(hash ^ key.charCodeAt(length - 1), 0x9e3779b1)
@@ -69,12 +69,15 @@ export class Epochs {
 
   /** Whether a load of this key that started at `since` may still be stored, tags apart. */
   accepts(key: string, since: number): boolean {
-    return since > unknownEpoch && since >= this.cleared && (since >= this.lastFence || since >= this.fences[slotOf(key)]!)
+    return (
+      since > unknownEpoch && since >= this.cleared && (since >= this.lastFence || since >= this.fences[slotOf(key)]!)
+    )
   }
 
   /** Whether one of these tags was invalidated after `since`. */
   outdated(tags: ReadonlyArray<string>, since: number): boolean {
-    if (tags.length === 0 || since >= this.lastBump) return false
+    // this order: while no tag is bumped, reading an entry does not touch its tags, which lie elsewhere in memory
+    if (since >= this.lastBump || tags.length === 0) return false
     if (since < this.taggedFloor) return true
     for (const tag of tags) {
       const epoch = this.tags.get(tag)

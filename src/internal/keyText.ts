@@ -46,7 +46,10 @@ export const quote = (text: string): string =>
 
 const utf8 = new TextEncoder()
 
-/** The digest of a text, as a key. Texts are well-formed, so UTF-8 loses nothing. */
+/**
+ * The digest of a text of any length, as a key; also for keys that must not be readable. Texts are well-formed, so
+ * UTF-8 loses nothing.
+ */
 export const digest = (text: string): string => digestMark + Encoding.encodeBase64Url(sha256(utf8.encode(text)))
 
 /** The key of a text: the text, or its digest when it is too long. */
@@ -55,5 +58,11 @@ export const shorten = (text: string): string => (text.length <= maxKeyLength ? 
 /** Whether a key is a digest, and so cannot be decoded. */
 export const isDigest = (key: string): boolean => key.length === digestLength && key.startsWith(digestMark)
 
-/** The digest of a text of any length, for keys that must not be readable. */
-export const digest = (text: string): string => digestMark + Encoding.encodeBase64Url(sha256(utf8.encode(text)))
+/** Leaves out the `undefined`s at the end: a parameter that is not given is one that is `undefined`. */
+export const given = (args: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
+  let length = args.length
+  while (length > 0 && args[length - 1] === undefined) {
+    length--
+  }
+  return length === args.length ? args : args.slice(0, length)
+}

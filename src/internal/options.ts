@@ -1,4 +1,5 @@
 /** Options are checked once, when what they configure is built, and every issue is told, not only the first. */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -20,7 +21,11 @@ export const positiveInteger: Check = (value) => {
 
 export const duration: Check = (value) => Option.getOrUndefined(Either.getLeft(decodeDuration("", value)))
 
-export const durationOrFunction: Check = (value) => typeof value === "function" ? undefined : duration(value)
+/** Milliseconds of what `duration` has found nothing wrong with. "Infinity" is a duration here, as in configuration. */
+export const millisOf = (value: unknown): number =>
+  Duration.toMillis(Either.getOrThrowWith(decodeDuration("", value), (issue) => new RangeError(issue.reason)))
+
+export const durationOrFunction: Check = (value) => (typeof value === "function" ? undefined : duration(value))
 
 export const isFunction: Check = (value) =>
   typeof value === "function" ? undefined : { reason: "must be a function", hint: "give a function" }
@@ -32,19 +37,25 @@ export const text: Check = (value) =>
   typeof value === "string" ? undefined : { reason: "must be text", hint: "use a string" }
 
 export const tags: Check = (value) =>
-  typeof value === "function" || (Array.isArray(value) && value.every((tag) => typeof tag === "string"))
+  typeof value === "function" || tagList(value) === undefined
     ? undefined
     : { reason: "must be tags", hint: "use a list of strings, or a function that returns one" }
+
+export const tagList: Check = (value) =>
+  Array.isArray(value) && value.every((tag) => typeof tag === "string")
+    ? undefined
+    : { reason: "must be tags", hint: "use a list of strings" }
 
 export const schema: Check = (value) =>
   Schema.isSchema(value) ? undefined : { reason: "must be a Schema", hint: "use a Schema such as Schema.String" }
 
-export const oneOf = (...known: ReadonlyArray<string>): Check => (value) =>
-  typeof value === "string" && known.includes(value)
-    ? undefined
-    : { reason: "is not known", hint: `use one of ${known.join(", ")}` }
+export const oneOf =
+  (...known: ReadonlyArray<string>): Check =>
+  (value) =>
+    typeof value === "string" && known.includes(value)
+      ? undefined
+      : { reason: "is not known", hint: `use one of ${known.join(", ")}` }
 
-// eslint-disable-next-line no-control-regex -- control characters are what is looked for
 const control = /[\u0000-\u001f\u007f]/
 
 /** The longest name a cache may have, in characters. */
@@ -59,24 +70,27 @@ export const regionName: Check = (value) => {
     : undefined
 }
 
-/** Fails with every issue of every option. An `undefined` option is an absent one. */
+/** Fails with every issue of every option. An `undefined` option is an absent one, unless it is among the `required`. */
 export const check = (
   options: object,
-  checks: Readonly<Record<string, Check>>
+  checks: Readonly<Record<string, Check>>,
+  required: ReadonlyArray<string> = []
 ): Effect.Effect<void, CacheError.InvalidConfig> => {
   const issues = Object.entries(options).flatMap(([field, value]: readonly [string, unknown]) => {
-    if (value === undefined) return []
+    if (value === undefined && !required.includes(field)) return []
     const known = Object.hasOwn(checks, field) ? checks[field] : undefined
     if (known === undefined) {
-      return [{
-        field,
-        value,
-        reason: "is not an option here",
-        hint: `known options: ${Object.keys(checks).join(", ")}`
-      }]
+      return [
+        {
+          field,
+          value,
+          reason: "is not an option here",
+          hint: `known options: ${Object.keys(checks).join(", ")}`
+        }
+      ]
     }
     const issue = known(value)
-    return issue === undefined ? [] : [{ field, value, ...issue }]
+    return issue === undefined ? [] : [{ field, value, reason: issue.reason, hint: issue.hint }]
   })
   return issues.length === 0 ? Effect.void : Effect.fail(CacheError.invalidConfig(issues))
 }

@@ -11,7 +11,10 @@ const nativeTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 export const isTraced = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
   fiber.currentSpan !== undefined || fiber.currentTracer !== nativeTracer
 
-/** A short stand-in for a key in spans, events and logs: tells keys apart, does not tell what they are. 64-bit FNV-1a, in two halves. */
+/**
+ * A short stand-in for a key in spans, events and logs: tells keys apart, does not tell what they are. Two hashes of 32
+ * bits side by side, in the manner of FNV-1a and of MurmurHash, for JavaScript multiplies no more bits at once.
+ */
 export const hashKey = (key: string): string => {
   let high = 0x811c9dc5
   let low = 0xc9dc5811
@@ -33,9 +36,10 @@ export const traced = <A, E, R>(
   Effect.withFiberRuntime((fiber) =>
     isTraced(fiber)
       ? Effect.useSpan(
-        name,
-        { kind: options.kind, attributes: options.attributes(), captureStackTrace: false },
-        (span) => Effect.withParentSpan(use(span), span)
-      )
+          name,
+          { kind: options.kind, attributes: options.attributes(), captureStackTrace: false },
+          // a `use` that throws must not keep its span from ending
+          (span) => Effect.withParentSpan(Effect.suspend(() => use(span)), span)
+        )
       : use(undefined)
   )

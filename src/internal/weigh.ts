@@ -53,7 +53,7 @@ export const weigh = (value: unknown): number => {
   while (stack.length > 0) {
     const next = stack.pop()
     visited++
-    if (visited > maxVisited) return Math.round(bytes / visited * (visited + stack.length))
+    if (visited > maxVisited) return Math.round((bytes / visited) * (visited + stack.length))
     if (typeof next !== "object" || next === null) bytes += ofPrimitive(next)
     else if (!seen.has(next)) {
       seen.add(next)

@@ -27,12 +27,12 @@ import type * as CacheError from "../CacheError.js"
  */
 export type CacheEvent =
   | {
-    readonly _tag: "DecodeFailed"
-    readonly store: string
-    readonly cache: string
-    readonly keyHash: string
-    readonly error: CacheError.CodecError
-  }
+      readonly _tag: "DecodeFailed"
+      readonly store: string
+      readonly cache: string
+      readonly keyHash: string
+      readonly error: CacheError.CodecError
+    }
   | { readonly _tag: "EncodeFailed"; readonly cache: string; readonly error: CacheError.CodecError }
   | { readonly _tag: "StoreFailed"; readonly cache: string; readonly error: CacheError.StoreFailure }
   | { readonly _tag: "ReleaseFailed"; readonly store: string; readonly reason: string }
@@ -97,6 +97,4 @@ export const layer = (options?: { readonly capacity?: number | undefined }): Lay
  * @since 0.1.0
  * @category streams
  */
-export const changes: Stream.Stream<CacheEvent> = Stream.unwrap(
-  Effect.map(CacheEvents, (events) => events.changes)
-)
+export const changes: Stream.Stream<CacheEvent> = Stream.unwrap(Effect.map(CacheEvents, (events) => events.changes))

@@ -6,6 +6,8 @@
  *
  * @since 0.1.0
  */
+import * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -32,14 +34,17 @@ export interface Options {
   readonly maxEntries?: number | undefined
   /** The most bytes kept: a positive integer or `Infinity`. Default: the configuration's, `Infinity`. */
   readonly maxBytes?: number | undefined
-  /** Bytes of one entry. Default: an estimate of what the value and its key weigh in memory. */
+  /**
+   * Bytes of one entry; one for which it answers no number from 0 to `maxBytes` is not kept. Default: an estimate of
+   * what the value and its key weigh in memory.
+   */
   readonly weigher?: ((key: string, entry: CacheEntry.CacheEntry<unknown, unknown>) => number) | undefined
 }
 
 const name = "MemoryStore"
 
 /** Slots, list links, map bucket and the entry's own fields, measured on V8; see `npm run bench`. */
-const overhead = 200
+const overhead = 430
 
 const weighEntry = (key: string, entry: CacheEntry.CacheEntry<unknown, unknown>): number =>
   overhead + key.length + weigh(entry.exit._tag === "Success" ? entry.exit.value : entry.exit.cause)
@@ -51,9 +56,12 @@ const resolve = (
   Effect.map(
     Check.check(options, {
       capacity: Check.positiveInteger,
-      maxEntries: Check.positiveInteger,
+      maxEntries: (value) =>
+        options.capacity === undefined || options.capacity === value
+          ? Check.positiveInteger(value)
+          : { reason: "differs from capacity, which is short for it", hint: "give one of maxEntries and capacity" },
       maxBytes: Check.positiveInteger,
-      weigher: Check.any
+      weigher: Check.isFunction
     }),
     () => ({
       maxEntries: options.maxEntries ?? options.capacity ?? config.maxEntries,
@@ -69,26 +77,31 @@ const resolve = (
  * @since 0.1.0
  * @category constructors
  */
-export const make = (
-  options: Options = {}
-): Effect.Effect<CacheStore.Service, CacheError.InvalidConfig, Scope.Scope> =>
-  Effect.gen(function*() {
+export const make = (options: Options = {}): Effect.Effect<CacheStore.Service, CacheError.InvalidConfig, Scope.Scope> =>
+  Effect.gen(function* () {
     const pool = new Memory.Pool(yield* resolve(options, yield* CacheConfig.Current))
     const regions = new Map<string, Memory.MemoryRegion<unknown, unknown>>()
+    /** What is closed and empty has nothing for who opens its name again. */
+    const forget = (region: string) => () => {
+      const view = regions.get(region)
+      if (view?.isClosed === true && view.nodes.size === 0) regions.delete(region)
+    }
     return yield* Service.make({
       name,
       capabilities: { live: true, persistent: false, shared: false },
       open: <A, E>({ codec, name: region }: CacheStore.RegionOptions<A, E>) =>
         Effect.acquireRelease(
           Effect.sync(() => {
-            const view = regions.get(region) ?? new Memory.MemoryRegion<unknown, unknown>(pool)
-            regions.set(region, view)
+            const previous = regions.get(region)
+            const view = new Memory.MemoryRegion<unknown, unknown>(pool, forget(region), previous)
             view.open(codec?.fingerprint)
+            regions.set(region, view)
             return view
           }),
           (view) =>
             Effect.sync(() => {
-              if (view.close()) regions.delete(region)
+              view.close()
+              forget(region)()
             })
         ).pipe(
           // the fingerprint checked by `open` is what makes the values of this name `A` and `E`
@@ -127,5 +140,34 @@ export const layer: {
 } = (options?: Options): Layer.Layer<CacheStore.CacheStore | CacheStore.Live> =>
   Layer.scopedContext(
     // without options there is nothing that could be refused; with them the overload says that it can
-    Effect.map(make(options) as Effect.Effect<CacheStore.Service, never, Scope.Scope>, CacheStore.context(CacheStore.Live))
+    Effect.map(
+      make(options) as Effect.Effect<CacheStore.Service, never, Scope.Scope>,
+      CacheStore.context(CacheStore.Live)
+    )
   )
+
+/**
+ * As `layer`, with its options read from a `Config`.
+ *
+ * @example
+ * ```ts
+ * import { CacheStore, MemoryStore } from "effect-larder"
+ * import { Config, ConfigProvider, Effect } from "effect"
+ *
+ * const Store = MemoryStore.layerConfig({ maxEntries: Config.integer("CACHE_ENTRIES").pipe(Config.withDefault(1_000)) })
+ *
+ * CacheStore.CacheStore.pipe(
+ *   Effect.map((store) => store.name),
+ *   Effect.provide(Store),
+ *   Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["CACHE_ENTRIES", "50"]]))),
+ *   Effect.runPromise
+ * ).then(console.log) // MemoryStore
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  config: Config.Config.Wrap<Options>
+): Layer.Layer<CacheStore.CacheStore | CacheStore.Live, CacheError.InvalidConfig | ConfigError> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(config), layer))

@@ -3,8 +3,8 @@
  *
  * Needs the optional peers `@effect/sql-sqlite-node`, `@effect/sql` and `@effect/experimental`; without them the Layer
  * fails with `StoreUnavailable`. The file is in WAL mode, so that readers and a writer do not wait for each other.
- * SQLite runs inside the process and its calls block it: about 10 microseconds each, or, when another process holds
- * the write lock, up to `busyTimeout`.
+ * SQLite runs inside the process and its calls block it: for some tens of microseconds each, or, when another process
+ * holds the write lock, up to `busyTimeout`.
  *
  * @since 0.1.0
  */
@@ -12,17 +12,20 @@ import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as CacheError from "../CacheError.js"
 import * as CacheStore from "../CacheStore.js"
 import * as Constants from "../internal/constants.js"
+import { decodeDuration } from "../internal/duration.js"
 import * as Check from "../internal/options.js"
 import * as Connection from "./sqlite/connection.js"
 import * as Engine from "./sqlite/engine.js"
 import { storeName } from "./sqlite/errors.js"
 import * as File from "./sqlite/file.js"
 import * as Location from "./sqlite/location.js"
+import * as Sweep from "./sqlite/sweep.js"
 
 /**
  * Where the database is, and how patient the store is. Give `filename`, or `name`, or neither.
@@ -51,27 +54,28 @@ const defaultBusyTimeout = Duration.seconds(1)
 const maxBusyMillis = 2 ** 31 - 1
 
 const filename: Check.Check = (value) => {
-  const hint = "give a path such as \"data/cache.db\""
+  const hint = 'give a path such as "data/cache.db"'
   if (typeof value !== "string" || value.length === 0) return { reason: "must be a path that is not empty", hint }
   if (value === ":memory:") return { reason: "is not a file", hint: "use SqliteStore.layerMemory" }
   // the driver trims what it is given, and would open another file than the one that was made for it
   if (value.trim() !== value) return { reason: "must not begin or end with white space", hint }
+  if (/[/\\]$/.test(value)) return { reason: "must be a file's path, not a folder's", hint }
   return value.includes("\0") ? { reason: "must not have NUL characters", hint } : undefined
 }
 
 const name: Check.Check = (value) =>
   typeof value === "string" && value.length > 0
     ? undefined
-    : { reason: "must be a name that is not empty", hint: "give a name such as \"my-app\"" }
+    : { reason: "must be a name that is not empty", hint: 'give a name such as "my-app"' }
 
-const busyTimeout: Check.Check = (value) => {
-  const issue = Check.duration(value)
-  if (issue !== undefined) return issue
-  // `Check.duration` has just decoded it
-  return Duration.toMillis(value as Duration.DurationInput) > maxBusyMillis
-    ? { reason: "must be finite, 2^31 - 1 milliseconds at most", hint: "use a duration such as \"1 second\"" }
-    : undefined
-}
+const busyTimeout: Check.Check = (value) =>
+  Either.match(decodeDuration("busyTimeout", value), {
+    onLeft: (problem) => problem,
+    onRight: (millis) =>
+      millis > maxBusyMillis
+        ? { reason: "must be finite, 2^31 - 1 milliseconds at most", hint: 'use a duration such as "1 second"' }
+        : undefined
+  })
 
 const check = (options: Options): Effect.Effect<void, CacheError.InvalidConfig> =>
   Check.check(options, {
@@ -98,12 +102,12 @@ const openFile = (
   mode: number,
   busyMillis: number
 ): Effect.Effect<Connection.Connection, CacheError.StoreUnavailable | CacheError.PathError, Scope.Scope> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     yield* File.ensureFile(file, mode)
     const connection = yield* Connection.open({ file, busyMillis })
     // only now: before, it might have been somebody else's
     yield* File.secure(file, mode)
-    yield* Engine.reclaim(connection, Engine.sweepAtOpening)
+    yield* Sweep.reclaim(connection, Sweep.atOpening)
     return connection
   })
 
@@ -114,7 +118,7 @@ const makeFile = (
   CacheError.InvalidConfig | CacheError.StoreUnavailable | CacheError.PathError,
   Scope.Scope
 > =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     yield* check(options)
     const { file, mode } = yield* Location.prepare(options)
     const busyMillis = Math.ceil(Duration.toMillis(options.busyTimeout ?? defaultBusyTimeout))
@@ -161,10 +165,7 @@ export const layer = (
 ): Layer.Layer<
   CacheStore.CacheStore | CacheStore.Persistent | CacheStore.Shared,
   CacheError.InvalidConfig | CacheError.StoreUnavailable | CacheError.PathError
-> =>
-  Layer.scopedContext(
-    Effect.map(makeFile(options), CacheStore.context(CacheStore.Persistent, CacheStore.Shared))
-  )
+> => Layer.scopedContext(Effect.map(makeFile(options), CacheStore.context(CacheStore.Persistent, CacheStore.Shared)))
 
 /**
  * As `layer`, with its options read from a `Config`.
@@ -210,16 +211,16 @@ export const layerConfig = (
  * @since 0.1.0
  * @category layers
  */
-export const layerTemporary: Layer.Layer<
-  CacheStore.CacheStore,
-  CacheError.StoreUnavailable | CacheError.PathError
-> = Layer.scopedContext(
-  File.temporaryFolder.pipe(
-    Effect.flatMap((folder) => openFile(`${folder}/cache.db`, Constants.fileModes.private, Duration.toMillis(defaultBusyTimeout))),
-    Effect.flatMap((connection) => make(connection, { persistent: false, shared: false })),
-    Effect.map(CacheStore.context())
+export const layerTemporary: Layer.Layer<CacheStore.CacheStore, CacheError.StoreUnavailable | CacheError.PathError> =
+  Layer.scopedContext(
+    File.temporaryFolder.pipe(
+      Effect.flatMap((folder) =>
+        openFile(`${folder}/cache.db`, Constants.fileModes.private, Duration.toMillis(defaultBusyTimeout))
+      ),
+      Effect.flatMap((connection) => make(connection, { persistent: false, shared: false })),
+      Effect.map(CacheStore.context())
+    )
   )
-)
 
 /**
  * A store in an in-memory SQLite database, gone when the Layer is released. For tests: it behaves as `layer` does,

@@ -65,7 +65,12 @@ same<Effect.Effect.Context<typeof CacheConfig.Current>, never>(true)
 const life = Effect.map(CacheConfig.Current, (config) => config.timeToLive)
 same<typeof life, Effect.Effect<Duration.Duration>>(true)
 
-const configured = CacheConfig.layer({ capacity: 5, maxBytes: "Infinity", timeToLive: "Infinity", directory: undefined })
+const configured = CacheConfig.layer({
+  capacity: 5,
+  maxBytes: "Infinity",
+  timeToLive: "Infinity",
+  directory: undefined
+})
 same<typeof configured, Layer.Layer<CacheConfig.Current, CacheError.InvalidConfig>>(true)
 // @ts-expect-error a misspelt option
 CacheConfig.layer({ ttl: 5 })

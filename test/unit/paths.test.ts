@@ -1,7 +1,8 @@
 import * as Path from "@effect/platform/Path"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Either, Layer } from "effect"
+import type { Layer } from "effect"
+import { ConfigProvider, Effect, Either } from "effect"
 import * as CacheError from "effect-larder/CacheError"
 import fc from "fast-check"
 import * as fs from "node:fs"
@@ -16,7 +17,10 @@ const temporary = Effect.acquireRelease(
 )
 
 const umask = (mask: number) =>
-  Effect.acquireRelease(Effect.sync(() => process.umask(mask)), (before) => Effect.sync(() => process.umask(before)))
+  Effect.acquireRelease(
+    Effect.sync(() => process.umask(mask)),
+    (before) => Effect.sync(() => process.umask(before))
+  )
 
 const mode = (path: string) => (fs.statSync(path).mode & 0o777).toString(8)
 
@@ -93,7 +97,7 @@ describe("the default folder", () => {
   }
 
   it.effect("reads XDG_CACHE_HOME through the ConfigProvider, and is the same each time", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       if (process.platform !== "linux") return
       const folder = storeFolder({}).pipe(
         Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["XDG_CACHE_HOME", "/some/cache"]])))
@@ -101,20 +105,52 @@ describe("the default folder", () => {
       assert.strictEqual(yield* folder, "/some/cache/effect-larder")
       assert.strictEqual(yield* folder, yield* folder)
       assert.isFalse(fs.existsSync("/some/cache"), "resolving makes nothing")
-    }))
+    })
+  )
 
   it.effect("a configured folder is used as it is, made absolute", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       assert.strictEqual(yield* storeFolder({ directory: "/data/cache" }), nodePath.resolve("/data/cache"))
       assert.strictEqual(yield* storeFolder({ directory: "cache" }), nodePath.resolve("cache"))
-    }))
+    })
+  )
 })
 
 describe("safeName", () => {
   const hostile = [
-    "", ".", "..", "../../etc/passwd", "/etc/passwd", "C:\\Windows", "\\\\server\\share", "a\0b", "a/b", "a\\b",
-    "CON", "con", "nul.txt", "COM1", "LPT9.log", "trailing.", "trailing ", "~", "-rf", "a:b", "a*b?", "a\nb",
-    "Users", "users", "USERS", "größe", "gro\u0308ße", "日本語", "😀", "\uD800", "\uDC00", "\uFFFD", "x".repeat(1_000_000)
+    "",
+    ".",
+    "..",
+    "../../etc/passwd",
+    "/etc/passwd",
+    "C:\\Windows",
+    "\\\\server\\share",
+    "a\0b",
+    "a/b",
+    "a\\b",
+    "CON",
+    "con",
+    "nul.txt",
+    "COM1",
+    "LPT9.log",
+    "trailing.",
+    "trailing ",
+    "~",
+    "-rf",
+    "a:b",
+    "a*b?",
+    "a\nb",
+    "Users",
+    "users",
+    "USERS",
+    "größe",
+    "gro\u0308ße",
+    "日本語",
+    "😀",
+    "\uD800",
+    "\uDC00",
+    "\uFFFD",
+    "x".repeat(1_000_000)
   ]
   const shape = /^[a-z0-9_]{1,40}-[0-9a-f]{40}$/
 
@@ -130,29 +166,32 @@ describe("safeName", () => {
 
   it("is injective and safe for any two texts", () => {
     const text = fc.string({ unit: "binary", maxLength: 60 })
-    fc.assert(fc.property(text, text, (left, right) => {
-      assert.match(safeName(left), shape)
-      assert.strictEqual(safeName(left) === safeName(right), left === right)
-      assert.strictEqual(safeName(left).toLowerCase(), safeName(left))
-    }))
+    fc.assert(
+      fc.property(text, text, (left, right) => {
+        assert.match(safeName(left), shape)
+        assert.strictEqual(safeName(left) === safeName(right), left === right)
+        assert.strictEqual(safeName(left).toLowerCase(), safeName(left))
+      })
+    )
   })
 })
 
 describe.skipIf(process.platform === "win32")("ensureFolder", () => {
   for (const mask of [0o000, 0o022, 0o077, 0o777]) {
     it.scoped(`private is 0700 and shared 0755 under umask ${mask.toString(8).padStart(3, "0")}`, () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const base = yield* temporary
         yield* umask(mask)
         assert.isTrue(yield* ensureFolder(nodePath.join(base, "p", "q"), "private"))
         assert.isTrue(yield* ensureFolder(nodePath.join(base, "s", "t"), "shared"))
         const modes = ["p", "p/q", "s", "s/t"].map((name) => mode(nodePath.join(base, name)))
         assert.deepStrictEqual(modes, ["700", "700", "755", "755"])
-      }))
+      })
+    )
   }
 
   it.scoped("leaves a folder that stood before, unless it is larder's own", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const folder = yield* temporary
       fs.chmodSync(folder, 0o755)
       assert.isFalse(yield* ensureFolder(folder, "private"))
@@ -161,21 +200,26 @@ describe.skipIf(process.platform === "win32")("ensureFolder", () => {
       assert.strictEqual(mode(folder), "700")
       yield* ensureFolder(folder, "shared", { own: true })
       assert.strictEqual(mode(folder), "755")
-    }))
+    })
+  )
 
   it.scoped("two at the same time both succeed", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const folder = nodePath.join(yield* temporary, "a", "b", "c")
-      const made = yield* Effect.all(Array.from({ length: 10 }, () => ensureFolder(folder, "private")), {
-        concurrency: "unbounded"
-      })
+      const made = yield* Effect.all(
+        Array.from({ length: 10 }, () => ensureFolder(folder, "private")),
+        {
+          concurrency: "unbounded"
+        }
+      )
       assert.strictEqual(made.filter((made) => made).length, 1)
-    }))
+    })
+  )
 
   const refused = (folder: string) => Effect.flip(ensureFolder(folder, "private"))
 
   it.scoped("a file in the way, as the folder or above it, is a PathError that says so", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const file = nodePath.join(yield* temporary, "file")
       fs.writeFileSync(file, "")
       for (const folder of [file, nodePath.join(file, "below"), nodePath.join(file, "far", "below")]) {
@@ -185,24 +229,27 @@ describe.skipIf(process.platform === "win32")("ensureFolder", () => {
         assert.include(error.hint, "in the way")
       }
       assert.isTrue(fs.statSync(file).isFile())
-    }))
+    })
+  )
 
   it.scoped("hostile paths are a PathError too", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const base = yield* temporary
       fs.symlinkSync(nodePath.join(base, "nowhere"), nodePath.join(base, "dangling"))
       for (const name of ["a\0b", "x".repeat(300), "dangling", nodePath.join("dangling", "below")]) {
         assert.include((yield* refused(nodePath.join(base, name))).message, "cannot create cache folder")
       }
-    }))
+    })
+  )
 
   it.scoped.skipIf(process.platform !== "linux")("where nothing can be made it ends with a PathError", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       assert.include((yield* refused("/proc/larder/deep/er")).message, "cannot create cache folder")
-    }))
+    })
+  )
 
   it.scoped("below a read-only folder it is a PathError with the remedy", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const base = yield* temporary
       fs.chmodSync(base, 0o555)
       // root may write anywhere, so the test is somebody else for its while
@@ -213,5 +260,6 @@ describe.skipIf(process.platform === "win32")("ensureFolder", () => {
       const error = yield* refused(nodePath.join(base, "cache"))
       assert.include(error.message, "cannot create cache folder")
       assert.include(error.hint, "leave to write")
-    }))
+    })
+  )
 })

@@ -3,8 +3,10 @@
  * waited for. Loads are the same flights that single gets share.
  */
 import * as Effect from "effect/Effect"
-import type { Asked, Call, Core, Ticket } from "./core.js"
+import * as Exit from "effect/Exit"
+import type { Asked, Call, Core, Place, Ticket } from "./core.js"
 import type { Answer } from "./model.js"
+import { traced } from "../tracing.js"
 
 /** What the store says of the keys that are worth asking for: not near, and nobody is at them already. */
 const ask = <K, A, E, R>(
@@ -24,25 +26,57 @@ const ask = <K, A, E, R>(
   }
   if (ids.size === 0) return Effect.succeed(new Map())
   const wanted = [...ids]
-  return Effect.map(core.loader.guard.read(wanted), ({ epoch, found }) =>
-    new Map(wanted.map((id, index) => [id, { found: found[index], epoch }])))
+  const { overtakes } = core.loader
+  return Effect.map(core.loader.guard.read(wanted), ({ epoch, found }) => {
+    const overtaken = core.loader.overtakes !== overtakes
+    return new Map(wanted.map((id, index) => [id, { found: found[index], epoch, overtaken }]))
+  })
 }
 
-/** Rides one after the other; interrupted, it leaves the flights it has not come to. */
+/** The tickets of all keys. A repeated key rides along with its first: by now that load may have landed already. */
+const board = <K, A, E, R>(
+  core: Core<K, A, E, R>,
+  keys: ReadonlyArray<K>,
+  call: Call,
+  asked: ReadonlyMap<string, Asked<A, E>>
+): ReadonlyArray<Ticket<K, A, E, R>> => {
+  const places = new Map<string, Place<K, A, E>>()
+  return keys.map((key) => {
+    const id = core.encode(key)
+    if (typeof id !== "string") return core.decide(key, call)
+    const place = places.get(id)
+    if (place !== undefined) {
+      place.flight.waiters++
+      return { flight: place.flight, owner: false }
+    }
+    const ticket = core.decide(key, call, asked.get(id))
+    if (!Effect.isEffect(ticket)) places.set(id, ticket)
+    return ticket
+  })
+}
+
+/** What a get fails with before there is a load stands in the place of its own key. */
+const failed = <A, E>(error: E): Answer<A, E> => ({
+  exit: Exit.fail(error),
+  outcome: "failed",
+  entry: undefined,
+  tier: undefined
+})
+
+/** Rides one after the other; interrupted, it leaves those it has not come to. */
 const rideAll = <K, A, E, R>(
   core: Core<K, A, E, R>,
   tickets: ReadonlyArray<Ticket<K, A, E, R>>,
   call: Call
-): Effect.Effect<ReadonlyArray<Answer<A, E>>, E, R> => {
+): Effect.Effect<ReadonlyArray<Answer<A, E>>, never, R> => {
   let next = 0
   const leaveRest = Effect.suspend(() =>
-    Effect.forEach(tickets.slice(next), (ticket) =>
-      Effect.isEffect(ticket) ? Effect.void : core.leave(ticket.flight), { discard: true })
+    Effect.forEach(tickets.slice(next), (ticket) => core.leave(ticket), { discard: true })
   )
   return Effect.onError(
     Effect.forEach(tickets, (ticket) => {
       next++
-      return core.settle(ticket, call)
+      return Effect.catchAll(core.settle(ticket, call), (error) => Effect.succeed(failed<A, E>(error)))
     }),
     () => leaveRest
   )
@@ -51,16 +85,19 @@ const rideAll = <K, A, E, R>(
 export const getMany = <K, A, E, R>(
   core: Core<K, A, E, R>,
   keys: Iterable<K>
-): Effect.Effect<ReadonlyArray<Answer<A, E>>, E, R> =>
+): Effect.Effect<ReadonlyArray<Answer<A, E>>, never, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiberRuntime((fiber) => {
       const all = Array.from(keys)
       const settings = core.settingsOf(fiber)
       const call: Call = { settings, fiber, restore, startedAt: core.clock.now(fiber) }
-      return Effect.flatMap(restore(ask(core, all, call)), (asked) =>
-        rideAll(core, all.map((key) => {
-          const id = core.encode(key)
-          return core.decide(key, call, typeof id === "string" ? asked.get(id) : undefined)
-        }), call))
+      const answers = () =>
+        Effect.matchEffect(core.wait(call, ask(core, all, call), all.length), {
+          onSuccess: (asked) => rideAll(core, board(core, all, call, asked), call),
+          // a strict cache's store: no key can be answered
+          onFailure: (error) => Effect.succeed(all.map(() => failed<A, E>(error)))
+        })
+      const attributes = () => ({ "cache.name": core.definition.name, "cache.keys": all.length })
+      return settings.traceHits ? traced("larder.get_many", { kind: "internal", attributes }, answers) : answers()
     })
   )

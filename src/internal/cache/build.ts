@@ -18,8 +18,12 @@ const TypeId: Cache.TypeId = "~effect-larder/Cache"
 const getMany = <K, A, E, R>(core: Core<K, A, E, R>): Cache.Cache<K, A, E, R>["getMany"] => {
   const many = (keys: Iterable<K>, options?: { readonly mode: "either" }) =>
     Effect.flatMap(Batch.getMany(core, keys), (answers: ReadonlyArray<Answer<A, E>>) =>
-      Effect.forEach(answers, ({ exit }): Effect.Effect<A | Either.Either<A, E>, E> =>
-        options?.mode === "either" ? Effect.either(exit) : exit))
+      Effect.forEach(
+        answers,
+        ({ exit }): Effect.Effect<A | Either.Either<A, E>, E> =>
+          options?.mode === "either" ? Effect.either(exit) : exit
+      )
+    )
   return many as Cache.Cache<K, A, E, R>["getMany"] // the two overloads are the two branches
 }
 
@@ -60,7 +64,7 @@ export const make = <K, A, E, R>(
   CacheError.InvalidConfig | CacheError.StoreFailure,
   CacheStore.CacheStore | R | Scope.Scope
 > =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const scope = yield* Effect.scope
     // the region is acquired before the finalizer is added, so loads are brought down while it is still open
     const core = new Core(yield* define(name, options))

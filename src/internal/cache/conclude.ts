@@ -7,14 +7,11 @@ import type { Definition } from "./model.js"
 import { makeEntry } from "./settings.js"
 
 /** A failure that has no life of its own is answered by what was there before, if that may still be used. */
-export const fallBack = <K, A, E>(
-  flight: Flight<K, A, E>,
-  exit: Exit.Exit<A, E>,
-  now: number
-): Landing<A, E> => {
+export const fallBack = <K, A, E>(flight: Flight<K, A, E>, exit: Exit.Exit<A, E>, now: number): Landing<A, E> => {
   const entry = flight.previous
-  const interrupted = Exit.isFailure(exit) && Cause.isInterrupted(exit.cause)
-  return entry !== undefined && !interrupted && now < entry.staleUntil
+  // a lookup that was interrupted by something of its own has failed like any other; one that we brought down has not
+  const broughtDown = flight.detached && Exit.isFailure(exit) && Cause.isInterrupted(exit.cause)
+  return entry !== undefined && !broughtDown && now < entry.staleUntil
     ? { exit: entry.exit, how: "failsafe", entry, tier: 1 }
     : { exit, how: "failed", entry: undefined, tier: 1 }
 }
@@ -39,7 +36,7 @@ export const conclude = <K, A, E, R>(
   try {
     const timeToLive = lifetime(definition, flight, exit)
     if (Exit.isFailure(exit) && timeToLive <= 0) return { landing: fallBack(flight, exit, endedAt), entry: undefined }
-    const own = Exit.isSuccess(exit) ? definition.tags(exit.value, flight.key) : []
+    const own = Exit.isSuccess(exit) ? definition.tags(exit.value, flight.key) : definition.failureTags
     const entry = makeEntry({
       exit,
       startedAt: flight.startedAt,

@@ -13,16 +13,16 @@ import * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 import { localOf } from "../configLocal.js"
 import { closed } from "../store/service.js"
-import { hashKey, isTraced } from "../tracing.js"
+import { hashKey, isTraced, traced } from "../tracing.js"
 import { Counters } from "./counters.js"
 import type { Flight, Landing } from "./flight.js"
-import { interrupt, linkTo } from "./flight.js"
+import { giveUpOn, linkTo } from "./flight.js"
 import type { Departure } from "./loader.js"
 import { Loader } from "./loader.js"
 import type { Answer, Definition, Outcome } from "./model.js"
 import type { Settings } from "./settings.js"
 import { judge, withLocal } from "./settings.js"
-import { SteadyClock } from "./steady.js"
+import { steady } from "../steady.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
@@ -38,6 +38,8 @@ export interface Call {
 export interface Asked<A, E> {
   readonly found: CacheStore.Found<A, E> | undefined
   readonly epoch: CacheStore.Epoch
+  /** Something was invalidated since: what was found may be served to who asked, but not to others who join his load. */
+  readonly overtaken: boolean
 }
 
 /** A place taken in a flight: it must be ridden or left. */
@@ -46,6 +48,7 @@ export interface Place<K, A, E> {
   readonly owner: boolean
 }
 
+/** An effect counts its outcome when it is run. Whoever does not come to that gives the ticket back: see `leave`. */
 export type Ticket<K, A, E, R> = Effect.Effect<Answer<A, E>, E, R> | Place<K, A, E>
 
 const timedOut = Symbol("timed out")
@@ -60,7 +63,7 @@ const hows: Record<Landing<unknown, unknown>["how"], readonly [owner: Outcome, j
 
 export class Core<K, A, E, R> {
   readonly counters = new Counters()
-  readonly clock = new SteadyClock()
+  readonly clock = steady
   readonly loader: Loader<K, A, E, R>
   isClosed = false
   /** No condition and no mode stands between a key and the nearest tier, unless a local override is in force. */
@@ -97,9 +100,9 @@ export class Core<K, A, E, R> {
         const inForce = this.settingsOf(fiber)
         const settings = mode === undefined ? inForce : { ...inForce, mode }
         const call: Call = { settings, fiber, restore, startedAt: this.clock.now(fiber) }
-        const answer = this.settle(this.decide(key, call), call)
-        const { traceHits } = settings
-        return traceHits && isTraced(fiber) ? this.traceGet(key, answer, fiber) : answer
+        const answer = () => this.settle(this.decide(key, call), call)
+        // inside its span nothing begins before the span: the load that it may start is the span's child
+        return settings.traceHits && isTraced(fiber) ? this.traceGet(key, Effect.suspend(answer), fiber) : answer()
       })
     )
   }
@@ -123,10 +126,20 @@ export class Core<K, A, E, R> {
     return local === undefined ? this.definition.settings : withLocal(this.definition.settings, local)
   }
 
-  /** A key that cannot be one: the types say whether that can be (see `CacheKey.ErrorOf`), so `E` holds `KeyError` then. */
-  private refuse(error: CacheError.KeyError): Effect.Effect<never, E> {
-    this.counters.failed++
-    return Effect.fail(error as E & CacheError.KeyError)
+  private fail(exit: Exit.Exit<never, E>): Effect.Effect<never, E> {
+    return Effect.suspend(() => {
+      this.counters.failed++
+      return exit
+    })
+  }
+
+  /** Waits for what is no landing of a flight. If nothing comes of it, that was the outcome of the gets it is for. */
+  wait<X, E2>(call: Call, effect: Effect.Effect<X, E2>, gets = 1): Effect.Effect<X, E2> {
+    return Effect.onError(call.restore(effect), () =>
+      Effect.sync(() => {
+        this.counters.failed += gets
+      })
+    )
   }
 
   /**
@@ -134,24 +147,29 @@ export class Core<K, A, E, R> {
    * that was asked for many keys at once said of this one.
    */
   decide(key: K, call: Call, asked?: Asked<A, E>): Ticket<K, A, E, R> {
-    const { definition } = this
     const id = this.encode(key)
-    if (typeof id !== "string") return this.refuse(id)
-    if (this.isClosed) {
-      this.counters.failed++
-      return Effect.die(closed(definition.name))
+    // a key that cannot be one: the types say whether that can be (see `CacheKey.ErrorOf`), so `E` holds `KeyError` then
+    if (typeof id !== "string") return this.fail(Exit.fail(id as E & CacheError.KeyError))
+    if (this.isClosed) return this.fail(Exit.die(closed(this.definition.name)))
+    try {
+      if (call.settings.mode === "no-store" || this.definition.when?.(key) === false) return this.bypass(key, id, call)
+    } catch (defect) {
+      return this.fail(Exit.die(defect)) // a throwing `when` is this get's defect, and no other's
     }
-    const { mode } = call.settings
-    if (mode === "no-store" || definition.when?.(key) === false) return this.bypass(key, call)
+    return this.seek(key, id, call, asked)
+  }
+
+  private seek(key: K, id: string, call: Call, asked: Asked<A, E> | undefined): Ticket<K, A, E, R> {
+    const { settings, startedAt } = call
     const found = asked?.found ?? this.near(id, call)
-    const verdict = judge(found?.entry, call.settings, call.startedAt)
+    const verdict = judge(found?.entry, settings, startedAt)
     if (found !== undefined && (verdict === "fresh" || verdict === "stale")) {
-      if (verdict === "stale") this.loader.refreshInBackground(key, id, call.settings, call.fiber)
-      return Effect.succeed(this.serve(found.entry, call.startedAt, found.tier))
+      if (verdict === "stale") this.loader.refreshInBackground(key, id, settings, call.fiber)
+      return Effect.sync(() => this.serve(found.entry, startedAt, found.tier))
     }
-    if (mode === "only-if-cached") return definition.region.complete ? this.missing() : this.onlyCached(id, call)
-    const previous = verdict === "fallback" ? found?.entry : undefined
-    return this.embark(key, id, call, { previous, since: asked?.epoch })
+    if (settings.mode === "only-if-cached") return this.onlyCached(id, call)
+    const fallback = asked?.overtaken === true ? undefined : found?.entry
+    return this.embark(key, id, call, { previous: verdict === "fallback" ? fallback : undefined, since: asked?.epoch })
   }
 
   private near(id: string, call: Call): Pick<CacheStore.Found<A, E>, "entry" | "tier"> | undefined {
@@ -172,7 +190,7 @@ export class Core<K, A, E, R> {
     const present = this.loader.flightOf(id)
     if (present !== undefined && !present.suits(kind, settings)) {
       return Effect.zipRight(
-        call.restore(present.awaitLocated),
+        this.wait(call, present.awaitLocated),
         Effect.suspend(() => this.settle(this.decide(key, call), call))
       )
     }
@@ -183,7 +201,8 @@ export class Core<K, A, E, R> {
 
   /** Asks the store and nobody else. */
   private onlyCached(id: string, call: Call): Effect.Effect<Answer<A, E>, E> {
-    return Effect.flatMap(call.restore(this.loader.read(id)), (reading) => {
+    if (this.definition.region.complete) return this.missing()
+    return Effect.flatMap(this.wait(call, this.loader.read(id)), (reading) => {
       const found = reading.found[0]
       return found !== undefined && judge(found.entry, call.settings, call.startedAt) === "fresh"
         ? Effect.succeed(this.serve(found.entry, call.startedAt, found.tier))
@@ -193,8 +212,7 @@ export class Core<K, A, E, R> {
 
   /** Only-if-cached and nothing there; `locally` puts `NotCached` into the type of what it wraps. */
   private missing(): Effect.Effect<never, E> {
-    this.counters.failed++
-    return Effect.fail(new CacheError.NotCached({ cache: this.definition.name }) as E & CacheError.NotCached)
+    return this.fail(Exit.fail(new CacheError.NotCached({ cache: this.definition.name }) as E & CacheError.NotCached))
   }
 
   private serve(entry: CacheEntry.CacheEntry<A, E>, now: number, tier: number): Answer<A, E> {
@@ -204,10 +222,13 @@ export class Core<K, A, E, R> {
     return { exit: entry.exit, outcome, entry, tier }
   }
 
-  private bypass(key: K, call: Call): Effect.Effect<Answer<A, E>, E, R> {
-    this.counters.bypassed++
-    const { context, lookup } = this.definition
-    const load = Effect.exit(call.restore(Effect.suspend(() => lookup(key))))
+  private bypass(key: K, id: string, call: Call): Effect.Effect<Answer<A, E>, E, R> {
+    const { context, lookup, name } = this.definition
+    const attributes = () => ({ "cache.name": name, "cache.key_hash": hashKey(id), "cache.outcome": "bypassed" })
+    const load = Effect.suspend(() => {
+      this.counters.bypassed++
+      return Effect.exit(call.restore(traced("larder.load", { kind: "internal", attributes }, () => lookup(key))))
+    })
     return Effect.map(
       // a captured context holds all that `R` asks for; see `Definition.context`
       context === undefined ? load : Effect.provide(load as Effect.Effect<Exit.Exit<A, E>>, context),
@@ -216,13 +237,14 @@ export class Core<K, A, E, R> {
   }
 
   /** Waits for a flight in which a place was taken, counts what came of it, and leaves. */
-  private ride({ flight, owner }: Place<K, A, E>, call: Call): Effect.Effect<Answer<A, E>> {
+  private ride(place: Place<K, A, E>, call: Call): Effect.Effect<Answer<A, E>> {
+    const { flight, owner } = place
     if (flight.landing !== undefined) {
       flight.waiters--
       return Effect.succeed(this.disembark(flight.landing, owner))
     }
     const wait = Effect.flatMap(
-      Effect.onInterrupt(call.restore(this.limited(flight, call)), () => this.leave(flight)),
+      Effect.onInterrupt(call.restore(this.limited(flight, call)), () => this.leave(place)),
       (landing) => {
         flight.waiters--
         return Effect.succeed(landing === timedOut ? this.giveUp(flight, call) : this.disembark(landing, owner))
@@ -238,13 +260,15 @@ export class Core<K, A, E, R> {
     return { exit: landing.exit, outcome, entry: landing.entry, tier: landing.tier }
   }
 
-  /** A waiter that was interrupted. The last one takes the flight down with it, and waits until that is done. */
-  leave(flight: Flight<K, A, E>): Effect.Effect<void> {
+  /** A get that was interrupted. The last one in a flight takes it down, and waits until that is done. */
+  leave(ticket: Ticket<K, A, E, R>): Effect.Effect<void> {
     this.counters.failed++
+    if (Effect.isEffect(ticket)) return Effect.void
+    const { flight } = ticket
     flight.waiters--
     if (flight.waiters > 0 || flight.adopted || flight.landing !== undefined) return Effect.void
     this.loader.detach(flight)
-    return interrupt(flight)
+    return giveUpOn(flight)
   }
 
   /** A wait is counted from the call, whatever the call has waited for before. */
@@ -252,9 +276,7 @@ export class Core<K, A, E, R> {
     const { fiber, settings, startedAt } = call
     if (settings.waitFresh === Infinity && settings.waitStale === Infinity) return flight.awaitLanding
     const until = (wait: number) => Effect.sleep(Math.max(0, startedAt + wait - this.clock.now(fiber)))
-    const limit = Effect.suspend(() =>
-      until(flight.previous === undefined ? settings.waitFresh : settings.waitStale)
-    )
+    const limit = Effect.suspend(() => until(flight.previous === undefined ? settings.waitFresh : settings.waitStale))
     const timer = flight.located
       ? limit
       : Effect.raceFirst(until(settings.waitFresh), Effect.zipRight(flight.awaitLocated, limit))
@@ -299,14 +321,12 @@ export class Core<K, A, E, R> {
           span.attribute("cache.age_ms", Math.max(0, this.clock.now(fiber) - result.entry.createdAt))
         }
         return result
-      }))
+      })
+    )
   }
 
   /** A later waiter gets a span of its own, and the load and the wait are linked both ways. */
-  private traceWait(
-    flight: Flight<K, A, E>,
-    wait: Effect.Effect<Answer<A, E>>
-  ): Effect.Effect<Answer<A, E>> {
+  private traceWait(flight: Flight<K, A, E>, wait: Effect.Effect<Answer<A, E>>): Effect.Effect<Answer<A, E>> {
     const attributes = { "cache.name": this.definition.name, "cache.key_hash": hashKey(flight.id) }
     return Effect.useSpan("larder.wait", { kind: "internal", attributes, captureStackTrace: false }, (span) => {
       flight.linkWaiter(span)

@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as CacheConfig from "../../CacheConfig.js"
 import type * as CacheError from "../../CacheError.js"
+import { invalidConfig } from "../../CacheError.js"
 import * as CacheKey from "../../CacheKey.js"
 import * as CacheStore from "../../CacheStore.js"
 import type * as Codec from "../../codec/Codec.js"
@@ -92,7 +93,7 @@ const checks: Record<keyof Options<never, never, never, never>, Check.Check> = {
 const millisOf = (input: DurationInput): number => {
   const issue = Check.duration(input)
   if (issue !== undefined) throw new RangeError(`a time to live ${issue.reason}; ${issue.hint}`)
-  return Duration.toMillis(input)
+  return Check.millisOf(input)
 }
 
 const timeToLiveOf = <K, A, E, R>(
@@ -112,9 +113,9 @@ const tagOf = (error: unknown): string | undefined =>
 const isPerTag = (value: object): value is Readonly<Record<string, DurationInput | undefined>> =>
   !Duration.isDuration(value) && !Array.isArray(value)
 
-const failureTimeToLiveOf = <K, A, E, R>(
-  { failureTimeToLive }: Options<K, A, E, R>
-): Definition<K, A, E, R>["failureTimeToLive"] => {
+const failureTimeToLiveOf = <K, A, E, R>({
+  failureTimeToLive
+}: Options<K, A, E, R>): Definition<K, A, E, R>["failureTimeToLive"] => {
   if (failureTimeToLive === undefined) return () => 0
   if (typeof failureTimeToLive === "function") return (error, key) => millisOf(failureTimeToLive(error, key))
   if (typeof failureTimeToLive === "object" && isPerTag(failureTimeToLive)) {
@@ -126,7 +127,7 @@ const failureTimeToLiveOf = <K, A, E, R>(
 }
 
 const settingsOf = <K, A, E, R>(options: Options<K, A, E, R>, config: CacheConfig.CacheConfig): Settings => {
-  const millis = (own: DurationInput | undefined, common: Duration.Duration) => Duration.toMillis(own ?? common)
+  const millis = (own: DurationInput | undefined, common: Duration.Duration) => Check.millisOf(own ?? common)
   return {
     mode: options.mode ?? config.mode,
     timeToLive: undefined,
@@ -149,25 +150,41 @@ const hashed = <K>(keys: CacheKey.KeyCodec<K>): CacheKey.KeyCodec<K> => ({
   decode: () => Option.none()
 })
 
-const keysOf = <K, A, E, R>(
-  options: Options<K, A, E, R>,
-  config: CacheConfig.CacheConfig
-): CacheKey.KeyCodec<K> => {
-  const keys = options.keys ??
+const keysOf = <K, A, E, R>(options: Options<K, A, E, R>, config: CacheConfig.CacheConfig): CacheKey.KeyCodec<K> => {
+  const keys =
+    options.keys ??
     // without a Schema any value is tried, and the type says whether it can be refused (`CacheKey.ErrorOf`)
-    (
-    (options.key === undefined ? CacheKey.any : CacheKey.forSchema(options.key)) as unknown as CacheKey.KeyCodec<K>)
+    ((options.key === undefined ? CacheKey.any : CacheKey.forSchema(options.key)) as unknown as CacheKey.KeyCodec<K>)
   return config.keyHashing === "hashed" ? hashed(keys) : keys
 }
 
 /** Only failures that `failureTimeToLive` keeps are ever encoded, and those are what the failure Schema is of. */
-const codecOf = <K, A, E, R>(
-  { failure, success, version }: Options<K, A, E, R>
-): Codec.EntryCodec<A, E> | undefined =>
-  success === undefined ? undefined : Envelope.make({
-    success: Json.make(success as Schema.Schema<A, unknown>, { version }),
-    failure: failure === undefined ? undefined : Json.make(failure as Schema.Schema<E, unknown>, { version })
-  })
+const codecOf = <K, A, E, R>({ failure, success, version }: Options<K, A, E, R>): Codec.EntryCodec<A, E> | undefined =>
+  success === undefined
+    ? undefined
+    : Envelope.make({
+        success: Json.make(success as Schema.Schema<A, unknown>, { version }),
+        failure: failure === undefined ? undefined : Json.make(failure as Schema.Schema<E, unknown>, { version })
+      })
+
+/** What a store of bytes cannot keep for want of a Schema is told when the cache is built, not at the first failure. */
+const checkFailures = <K, A, E, R>(
+  name: string,
+  { failure, failureTimeToLive }: Options<K, A, E, R>,
+  store: CacheStore.Service
+): Effect.Effect<void, CacheError.InvalidConfig> =>
+  failureTimeToLive === undefined || failure !== undefined || store.capabilities.live
+    ? Effect.void
+    : Effect.fail(
+        invalidConfig([
+          {
+            field: "failure",
+            value: undefined,
+            reason: `cache '${name}' keeps failures (failureTimeToLive) without a Schema, and ${store.name} keeps bytes`,
+            hint: "give the cache a failure Schema, or use MemoryStore"
+          }
+        ])
+      )
 
 /** Everything but what belongs to one caller: his span and his local configuration are his, not every load's. */
 const captured = <R>(context: Context.Context<R>): Context.Context<never> => {
@@ -185,10 +202,14 @@ export const define = <K, A, E, R>(
   CacheError.InvalidConfig | CacheError.StoreFailure,
   CacheStore.CacheStore | R | Scope.Scope
 > =>
-  Effect.gen(function*() {
-    yield* Check.check({ name, ...options }, { name: Check.regionName, ...checks })
+  Effect.gen(function* () {
+    yield* Check.check({ ...options, name, lookup: options.lookup }, { name: Check.regionName, ...checks }, [
+      "name",
+      "lookup"
+    ])
     const config = yield* CacheConfig.Current
     const store = yield* CacheStore.CacheStore
+    yield* checkFailures(name, options, store)
     const context = yield* Effect.context<R>()
     const region = yield* store.region<A, E>({ name, codec: codecOf(options) })
     const { tags } = options
@@ -201,6 +222,7 @@ export const define = <K, A, E, R>(
       timeToLive: timeToLiveOf(options, config),
       failureTimeToLive: failureTimeToLiveOf(options),
       tags: typeof tags === "function" ? tags : () => tags ?? [],
+      failureTags: typeof tags === "function" ? [] : (tags ?? []),
       when: options.when,
       cacheIf: options.cacheIf,
       strict: options.strict ?? false,

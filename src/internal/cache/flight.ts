@@ -44,6 +44,7 @@ export class Flight<K, A, E> {
   span: Tracer.Span | undefined = undefined
   cancelDeadline: (() => void) | undefined = undefined
   private readonly waiting: Array<Tracer.AnySpan> = []
+  private linked = 0
   private landed: Deferred.Deferred<Landing<A, E>> | undefined = undefined
   private found: Deferred.Deferred<void> | undefined = undefined
 
@@ -95,8 +96,10 @@ export class Flight<K, A, E> {
 
   /** Links the load and a waiter who came later, both ways once both spans are there. */
   linkWaiter(span: Tracer.AnySpan): void {
-    if (this.span !== undefined) this.span.addLinks([linkTo(span)])
-    else if (this.waiting.length < maxLinks) this.waiting.push(span)
+    if (this.linked === maxLinks) return
+    this.linked++
+    if (this.span === undefined) this.waiting.push(span)
+    else this.span.addLinks([linkTo(span)])
   }
 
   begin(span: Tracer.Span | undefined): void {
@@ -106,6 +109,12 @@ export class Flight<K, A, E> {
 }
 
 export const linkTo = (span: Tracer.AnySpan): Tracer.SpanLink => ({ _tag: "SpanLink", span, attributes: {} })
+
+/** Ends the flight and waits until its finalizers have run, or until its deadline: a deaf lookup holds up nobody. */
+export const giveUpOn = <K, A, E>(flight: Flight<K, A, E>): Effect.Effect<void> =>
+  flight.fiber === undefined
+    ? Effect.void
+    : Effect.asVoid(Effect.zipRight(Fiber.interruptFork(flight.fiber), flight.awaitLanding))
 
 /** Ends the flight and waits until its finalizers have run. */
 export const interrupt = <K, A, E>(flight: Flight<K, A, E>): Effect.Effect<void> =>

@@ -25,7 +25,7 @@ import { Flight, interrupt } from "./flight.js"
 import type { Definition } from "./model.js"
 import type { Settings } from "./settings.js"
 import { judge } from "./settings.js"
-import type { SteadyClock } from "./steady.js"
+import type { SteadyClock } from "../steady.js"
 import { StoreGuard } from "./storeGuard.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
@@ -42,6 +42,8 @@ export interface Departure<K, A, E> {
   readonly previous: CacheEntry.CacheEntry<A, E> | undefined
   /** The epoch to store under, where a store was asked already. */
   readonly since?: CacheStore.Epoch | undefined
+  /** What the caller had when he called, where that was earlier: by now he may be gone, or be at something else. */
+  readonly runtime?: Runtime.Runtime<never> | undefined
 }
 
 /** Whether each tier told its epoch. */
@@ -56,6 +58,8 @@ export class Loader<K, A, E, R> {
   /** Keys (or, under no key, everything) whose invalidation is under way: what loads meanwhile is not stored. */
   private readonly overtaking = new Map<string | undefined, number>()
   private nesting = 0
+  /** How often something was overtaken: who has waited compares, to know whether it happened meanwhile. */
+  overtakes = 0
 
   constructor(
     private readonly definition: Definition<K, A, E, R>,
@@ -98,11 +102,13 @@ export class Loader<K, A, E, R> {
     else flight.previous = previous
     this.flights.set(id, flight)
     this.aloft.add(flight)
-    const runtime = Runtime.make({
-      context: this.contextOf(fiber),
-      runtimeFlags: Runtime.defaultRuntimeFlags,
-      fiberRefs: fiber.getFiberRefs()
-    })
+    const runtime =
+      departure.runtime ??
+      Runtime.make({
+        context: this.contextOf(fiber),
+        runtimeFlags: Runtime.defaultRuntimeFlags,
+        fiberRefs: fiber.getFiberRefs()
+      })
     const since = this.definition.region.near?.epoch()
     const trip: Trip<K, A, E> = { flight, caller: fiber, runtime }
     const body = complete ? this.lookup(trip) : this.journey(trip, departure.since)
@@ -129,6 +135,7 @@ export class Loader<K, A, E, R> {
   overtake<X, E2>(ids: ReadonlyArray<string> | undefined, effect: Effect.Effect<X, E2>): Effect.Effect<X, E2> {
     const keys: ReadonlyArray<string | undefined> = ids ?? [undefined]
     const detachAll = () => {
+      this.overtakes++
       for (const flight of ids === undefined ? [...this.flights.values()] : ids.map((id) => this.flights.get(id))) {
         if (flight !== undefined) this.detach(flight)
       }
@@ -145,15 +152,24 @@ export class Loader<K, A, E, R> {
       }
       detachAll()
     })
-    return Effect.acquireUseRelease(begin, () => effect, () => end)
+    return Effect.acquireUseRelease(
+      begin,
+      () => effect,
+      () => end
+    )
   }
 
-  readonly close: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.forEach([...this.aloft], (flight) => {
-      this.detach(flight)
-      return interrupt(flight)
-    }, { discard: true, concurrency: "unbounded" })
-  )
+  /** Whether more than one invalidation of this key is under way. */
+  isContested(id: string): boolean {
+    return (this.overtaking.get(id) ?? 0) > 1 || this.overtaking.has(undefined)
+  }
+
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    const all = [...this.aloft]
+    // all before the first is interrupted: one that landed meanwhile might begin another
+    for (const flight of all) this.detach(flight)
+    return Effect.forEach(all, interrupt, { discard: true, concurrency: "unbounded" })
+  })
 
   /** The captured requirements, but the caller's span and local configuration: a load is part of the caller's trace. */
   private contextOf(fiber: AnyFiber): Context.Context<never> {
@@ -188,15 +204,20 @@ export class Loader<K, A, E, R> {
     if (flight.kind === "load") return this.loadFromHere(trip)
     return Effect.flatMap(this.guard.read([flight.id]), (reading) => {
       const found = reading.found[0]
-      const verdict = judge(found?.entry, flight.settings, this.clock.now(caller))
+      const now = this.clock.now(caller)
+      const verdict = judge(found?.entry, flight.settings, now)
       if (found !== undefined && (verdict === "fresh" || verdict === "stale")) {
         const { entry, tier } = found
-        flight.conclusion = { exit: entry.exit, how: verdict, entry, tier }
+        // some modes take what is stale for as good as fresh; it is called what it is all the same
+        flight.conclusion = { exit: entry.exit, how: now < entry.freshUntil ? verdict : "stale", entry, tier }
         return Effect.void
       }
       flight.kind = "load"
       flight.locate(verdict === "fallback" ? found?.entry : undefined)
-      return isKnown(reading.epoch) ? this.loadAndStore(trip, reading.epoch) : this.loadFromHere(trip)
+      // a store that has just failed is not asked again: it costs its timeout once, and gets nothing of this load
+      return isKnown(reading.epoch) || reading.failure !== undefined
+        ? this.loadAndStore(trip, reading.epoch)
+        : this.loadFromHere(trip)
     })
   }
 
@@ -213,7 +234,9 @@ export class Loader<K, A, E, R> {
         flight.cancelDeadline?.()
         const entry = this.conclude(trip, exit)
         if (flight.detached) return Effect.void
-        if (entry !== undefined) return this.guard.write([{ key: flight.id, entry, since }])
+        if (entry !== undefined) {
+          return since === unknownEpoch ? Effect.void : this.guard.write([{ key: flight.id, entry, since }])
+        }
         return replacesByNothing(flight, exit) ? this.guard.remove([flight.id]) : Effect.void
       })
     })
@@ -233,14 +256,14 @@ export class Loader<K, A, E, R> {
   private conclude({ caller, flight }: Trip<K, A, E>, exit: Exit.Exit<A, E>): CacheEntry.CacheEntry<A, E> | undefined {
     if (flight.landing !== undefined) return undefined // its deadline has passed: all have been told
     const endedAt = this.clock.now(caller)
-    this.counters.loadMillis += endedAt - flight.startedAt
+    this.counters.loadMillis += Math.max(0, endedAt - flight.startedAt)
     if (Exit.isFailure(exit)) this.counters.loadFailures++
     const { entry, landing } = conclude(this.definition, flight, exit, endedAt)
     flight.conclusion = landing
     return entry
   }
 
-  private arrive({ caller, flight }: Trip<K, A, E>, exit: Exit.Exit<never, E>): void {
+  private arrive({ caller, flight, runtime }: Trip<K, A, E>, exit: Exit.Exit<never, E>): void {
     this.aloft.delete(flight)
     if (this.flights.get(flight.id) === flight) this.flights.delete(flight.id)
     const { conclusion } = flight
@@ -249,9 +272,11 @@ export class Loader<K, A, E, R> {
     } else {
       flight.land({ exit, how: "failed", entry: undefined, tier: 1 })
     }
-    if (conclusion?.how === "stale" && !this.flights.has(flight.id)) {
+    // one that was overtaken has nothing left to fall back on, and its key is loaded when it is asked for
+    const refreshes = conclusion?.how === "stale" && flight.settings.mode === "default" && !flight.detached
+    if (refreshes && !this.flights.has(flight.id)) {
       const { id, key, settings } = flight
-      const next = { key, id, settings, fiber: caller, kind: "load" as const, previous: conclusion.entry }
+      const next = { key, id, settings, fiber: caller, runtime, kind: "load" as const, previous: conclusion.entry }
       this.depart(next).adopted = true
     }
   }
@@ -287,9 +312,9 @@ interface Trip<K, A, E> {
   readonly runtime: Runtime.Runtime<never>
 }
 
-/** A success that is not to be kept replaces what was kept before: by nothing. */
-const replacesByNothing = <K, A, E>(flight: Flight<K, A, E>, exit: Exit.Exit<A, E>): boolean =>
-  Exit.isSuccess(exit) && flight.previous !== undefined
+/** A success that is not to be kept replaces what was kept before, or may have been where nobody looked: by nothing. */
+const replacesByNothing = <K, A, E>({ previous, settings }: Flight<K, A, E>, exit: Exit.Exit<A, E>): boolean =>
+  Exit.isSuccess(exit) && (previous !== undefined || settings.mode !== "default")
 
 /** Whether a journey's failure is the store's, of a strict cache, and not merely that it was interrupted after its load. */
 const isStoreFailure = <K, A, E, R>(definition: Definition<K, A, E, R>, exit: Exit.Exit<never, E>): boolean =>

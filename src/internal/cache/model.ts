@@ -23,6 +23,8 @@ export interface Definition<K, A, E, R> {
   readonly timeToLive: (value: A, key: K) => number
   readonly failureTimeToLive: (error: E, key: K) => number
   readonly tags: (value: A, key: K) => ReadonlyArray<string>
+  /** Of kept failures: the tags that are known before there is a value. */
+  readonly failureTags: ReadonlyArray<string>
   readonly when: ((key: K) => boolean) | undefined
   readonly cacheIf: ((exit: Exit.Exit<A, E>, key: K) => boolean) | undefined
   readonly strict: boolean

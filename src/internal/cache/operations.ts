@@ -1,6 +1,5 @@
 /** What can be done with a cache besides getting: writes, invalidations, listings. All through the core's flights and fences. */
-import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -13,6 +12,7 @@ import * as CacheStats from "../../observe/CacheStats.js"
 import * as Check from "../options.js"
 import type { Core } from "./core.js"
 import { judge, makeEntry } from "./settings.js"
+import { steadyMillis } from "../steady.js"
 
 type StoreFailure = CacheError.StoreFailure
 
@@ -21,7 +21,10 @@ export interface SetOptions {
   readonly tags?: ReadonlyArray<string> | undefined
 }
 
-export const getResult = <K, A, E, R>(core: Core<K, A, E, R>, key: K): Effect.Effect<CacheResult.CacheResult<A>, E, R> =>
+export const getResult = <K, A, E, R>(
+  core: Core<K, A, E, R>,
+  key: K
+): Effect.Effect<CacheResult.CacheResult<A>, E, R> =>
   Effect.withFiberRuntime((fiber) =>
     Effect.flatMap(core.answer(key), ({ entry, exit, outcome, tier }) =>
       Exit.map(exit, (value) => ({
@@ -30,7 +33,8 @@ export const getResult = <K, A, E, R>(core: Core<K, A, E, R>, key: K): Effect.Ef
         age: entry === undefined ? 0 : Math.max(0, core.clock.now(fiber) - entry.createdAt),
         tier: outcome === "loaded" || outcome === "joined" ? undefined : tier,
         freshUntil: entry?.freshUntil
-      })))
+      }))
+    )
   )
 
 /** The entry of a key, if the store has one that is not gone. Counts as no get and as no use of a near entry. */
@@ -71,36 +75,42 @@ export const setMany = <K, A, E, R>(
   pairs: Iterable<readonly [K, A]>,
   options: SetOptions = {}
 ): Effect.Effect<void, StoreFailure | CacheError.CodecError | CacheError.InvalidConfig | CacheError.KeyError> =>
-  Effect.gen(function*() {
-    yield* Check.check(options, { timeToLive: Check.duration, tags: Check.any })
-    const fixed = options.timeToLive === undefined ? undefined : Duration.toMillis(options.timeToLive)
+  Effect.gen(function* () {
+    yield* Check.check(options, { timeToLive: Check.duration, tags: Check.tagList })
+    const fixed = options.timeToLive === undefined ? undefined : Check.millisOf(options.timeToLive)
     const all = Array.from(pairs)
-    const ids = yield* encodeAll(core, all.map(([key]) => key))
+    const ids = yield* encodeAll(
+      core,
+      all.map(([key]) => key)
+    )
     const { definition } = core
-    yield* core.loader.overtake(ids, Effect.withFiberRuntime<void, StoreFailure | CacheError.CodecError>((fiber) => {
-      const now = core.clock.now(fiber)
-      const settings = core.settingsOf(fiber)
-      const writes: Array<CacheStore.Write<A, E>> = []
-      const gone: Array<string> = []
-      all.forEach(([key, value], index) => {
-        const timeToLive = fixed ?? settings.timeToLive ?? definition.timeToLive(value, key)
-        const entry = makeEntry<A, E>({
-          exit: Exit.succeed(value),
-          startedAt: now,
-          endedAt: now,
-          timeToLive,
-          settings,
-          tags: [...(options.tags ?? definition.tags(value, key)), ...settings.tags],
-          keyText: definition.keys.textOf(key)
+    yield* core.loader.overtake(
+      ids,
+      Effect.withFiberRuntime<void, StoreFailure | CacheError.CodecError>((fiber) => {
+        const now = core.clock.now(fiber)
+        const settings = core.settingsOf(fiber)
+        const writes: Array<CacheStore.Write<A, E>> = []
+        const gone: Array<string> = []
+        all.forEach(([key, value], index) => {
+          const timeToLive = fixed ?? settings.timeToLive ?? definition.timeToLive(value, key)
+          const entry = makeEntry<A, E>({
+            exit: Exit.succeed(value),
+            startedAt: now,
+            endedAt: now,
+            timeToLive,
+            settings,
+            tags: [...(options.tags ?? definition.tags(value, key)), ...settings.tags],
+            keyText: definition.keys.textOf(key)
+          })
+          if (timeToLive > 0) writes.push({ key: ids[index]!, entry, since: undefined })
+          else gone.push(ids[index]!)
         })
-        if (timeToLive > 0) writes.push({ key: ids[index]!, entry, since: undefined })
-        else gone.push(ids[index]!)
+        return Effect.zipRight(
+          gone.length === 0 ? Effect.void : definition.region.deleteMany(gone),
+          writes.length === 0 ? Effect.void : definition.region.setMany(writes)
+        )
       })
-      return Effect.zipRight(
-        gone.length === 0 ? Effect.void : definition.region.deleteMany(gone),
-        writes.length === 0 ? Effect.void : definition.region.setMany(writes)
-      )
-    }))
+    )
   })
 
 export const invalidateMany = <K, A, E, R>(
@@ -108,9 +118,8 @@ export const invalidateMany = <K, A, E, R>(
   keys: Iterable<K>
 ): Effect.Effect<void, StoreFailure | CacheError.KeyError> =>
   Effect.flatMap(encodeAll(core, Array.from(keys)), (ids) =>
-    ids.length === 0
-      ? Effect.void
-      : Effect.asVoid(core.loader.overtake(ids, core.definition.region.deleteMany(ids))))
+    ids.length === 0 ? Effect.void : Effect.asVoid(core.loader.overtake(ids, core.definition.region.deleteMany(ids)))
+  )
 
 export const invalidateTags = <K, A, E, R>(
   core: Core<K, A, E, R>,
@@ -121,31 +130,50 @@ export const invalidateTags = <K, A, E, R>(
 export const clear = <K, A, E, R>(core: Core<K, A, E, R>): Effect.Effect<number, StoreFailure> =>
   core.loader.overtake(undefined, core.definition.region.clear)
 
+/**
+ * The epoch of every tier, and then the entry, for a tiered store that has it near does not ask the farther tier. While
+ * somebody else invalidates the key, a nearer tier may still have what a farther one knows to be gone: then nothing.
+ */
+const readWithEpoch = <K, A, E, R>(core: Core<K, A, E, R>, id: string) =>
+  Effect.flatMap(core.definition.region.getMany([]), ({ epoch, failure }) => {
+    if (failure !== undefined) return Effect.fail(failure)
+    return core.loader.isContested(id)
+      ? Effect.succeed({ epoch, found: undefined })
+      : Effect.map(core.definition.region.getMany([id]), ({ found }) => ({ epoch, found: found[0] }))
+  })
+
 /** Ends the entry's freshness but keeps it for what may still be served stale. */
 export const expire = <K, A, E, R>(
   core: Core<K, A, E, R>,
   key: K
 ): Effect.Effect<void, StoreFailure | CacheError.KeyError> =>
   Effect.flatMap(encodeAll(core, [key]), ([id]) =>
-    core.loader.overtake([id!], Effect.flatMap(core.definition.region.getMany([id!]), ({ found: [found] }) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        if (found === undefined) return Effect.asVoid(core.definition.region.deleteMany([id!]))
-        const entry = { ...found.entry, freshUntil: Math.min(found.entry.freshUntil, now) }
-        const { staleIfError, staleWhileRevalidate } = core.definition.settings
-        const staleUntil = Math.min(entry.staleUntil, entry.freshUntil + Math.max(staleIfError, staleWhileRevalidate))
-        const write = { key: id!, entry: { ...entry, staleUntil }, since: undefined }
-        return staleUntil <= now
-          ? Effect.asVoid(core.definition.region.deleteMany([id!]))
-          // what was read back from the store has been through its codec before
-          : Effect.catchTag(core.definition.region.setMany([write]), "CodecError", Effect.die)
-      }))))
+    core.loader.overtake(
+      [id!],
+      Effect.flatMap(readWithEpoch(core, id!), ({ epoch, found }) =>
+        Effect.flatMap(steadyMillis, (now) => {
+          if (found === undefined) return Effect.asVoid(core.definition.region.deleteMany([id!]))
+          const entry = { ...found.entry, freshUntil: Math.min(found.entry.freshUntil, now) }
+          const { staleIfError, staleWhileRevalidate } = core.definition.settings
+          const staleUntil = Math.min(entry.staleUntil, entry.freshUntil + Math.max(staleIfError, staleWhileRevalidate))
+          // held against what happens meanwhile, so that nothing invalidated or replaced comes back
+          const write = { key: id!, entry: { ...entry, staleUntil }, since: epoch }
+          return staleUntil <= now
+            ? Effect.asVoid(core.definition.region.deleteMany([id!]))
+            : // what was read back from the store has been through its codec before
+              Effect.catchTag(core.definition.region.setMany([write]), "CodecError", Effect.die)
+        })
+      )
+    )
+  )
 
 /** Keys of classes without a Schema cannot be made again from their text and are left out. */
 export const entries = <K, A, E, R>(
   core: Core<K, A, E, R>
 ): Stream.Stream<readonly [K, CacheEntry.CacheEntry<A, E>], StoreFailure> =>
   Stream.filterMap(core.definition.region.entries, ({ entry, key }) =>
-    Option.map(core.definition.keys.decode(entry.keyText ?? key), (decoded) => [decoded, entry] as const))
+    Option.map(core.definition.keys.decode(entry.keyText ?? key), (decoded) => [decoded, entry] as const)
+  )
 
 export const stats = <K, A, E, R>(core: Core<K, A, E, R>): Effect.Effect<CacheStats.CacheStats> =>
   Effect.map(

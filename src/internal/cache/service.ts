@@ -11,7 +11,9 @@ const use = <Self, Shape, A, E, R>(
 ): Effect.Effect<A, E, R | Self> =>
   Effect.withFiberRuntime((fiber) => f(Context.unsafeGet(fiber.currentContext as Context.Context<Self>, tag)))
 
-export const statics = <Self, K, A, E, R>(tag: Context.Tag<Self, Cache.Cache<K, A, E, R>>): Cache.Statics<Self, K, A, E, R> => ({
+export const statics = <Self, K, A, E, R>(
+  tag: Context.Tag<Self, Cache.Cache<K, A, E, R>>
+): Cache.Statics<Self, K, A, E, R> => ({
   get: (key) => use(tag, (cache) => cache.get(key)),
   getOption: (key) => use(tag, (cache) => cache.getOption(key)),
   getResult: (key) => use(tag, (cache) => cache.getResult(key)),

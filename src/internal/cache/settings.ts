@@ -92,7 +92,8 @@ export const makeEntry = <A, E>(options: {
     freshUntil: until,
     staleUntil: until + Math.max(staleIfError, staleWhileRevalidate),
     tags: options.tags,
-    loadMillis: options.endedAt - options.startedAt,
+    // the clock may have been set back meanwhile
+    loadMillis: Math.max(0, options.endedAt - options.startedAt),
     keyText: options.keyText
   }
 }

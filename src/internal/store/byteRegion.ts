@@ -1,5 +1,4 @@
 /** A region over a byte engine: adds the codec, the meaning of time, validation, events and spans to its six operations. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -10,6 +9,7 @@ import type * as CacheStore from "../../CacheStore.js"
 import type * as Codec from "../../codec/Codec.js"
 import type * as CacheEvents from "../../observe/CacheEvents.js"
 import { hashKey, traced } from "../tracing.js"
+import { steadyMillis } from "../steady.js"
 
 /** How far, in milliseconds, another machine's clock may run ahead of ours before its entries are not trusted. */
 const clockTolerance = 5_000
@@ -18,10 +18,7 @@ const clockTolerance = 5_000
  * The entry as this process's clock sees it. A writer whose clock runs ahead must not make an entry fresh for longer
  * than it was said: within the tolerance it is dated back, beyond it the entry is not trusted.
  */
-const onOurClock = <A, E>(
-  entry: CacheEntry.CacheEntry<A, E>,
-  now: number
-): CacheEntry.CacheEntry<A, E> | undefined => {
+const onOurClock = <A, E>(entry: CacheEntry.CacheEntry<A, E>, now: number): CacheEntry.CacheEntry<A, E> | undefined => {
   const ahead = entry.createdAt - now
   if (ahead <= 0) return now >= entry.staleUntil ? undefined : entry
   if (ahead > clockTolerance) return undefined
@@ -41,19 +38,17 @@ export interface ByteRegionOptions<A, E> {
   readonly events: CacheEvents.Service
 }
 
-const span = <A, X>(
-  options: ByteRegionOptions<A, X>,
-  operation: string,
-  keys: ReadonlyArray<string> | undefined
-) => ({
+const span = <A, X>(options: ByteRegionOptions<A, X>, operation: string, keys: ReadonlyArray<string> | undefined) => ({
   kind: "client" as const,
   attributes: () => ({
     "cache.name": options.name,
     "cache.store": options.store,
     "cache.operation": operation,
-    ...(keys === undefined ? {} : keys.length === 1
-      ? { "cache.key_hash": hashKey(keys[0]!) }
-      : { "cache.keys": keys.length })
+    ...(keys === undefined
+      ? {}
+      : keys.length === 1
+        ? { "cache.key_hash": hashKey(keys[0]!) }
+        : { "cache.keys": keys.length })
   })
 })
 
@@ -75,7 +70,7 @@ const getMany = <A, E>(
   options: ByteRegionOptions<A, E>,
   keys: ReadonlyArray<string>
 ): Effect.Effect<CacheStore.Reading<A, E>, CacheError.StoreFailure> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+  Effect.flatMap(steadyMillis, (now) =>
     Effect.flatMap(options.engine.getMany(keys), ({ epoch, rows }) => {
       const rotten: Array<string> = []
       const found = rows.map((row): CacheStore.Found<A, E> | undefined => {
@@ -91,48 +86,59 @@ const getMany = <A, E>(
         Effect.zipRight(options.engine.getMany([])),
         Effect.map((after) => ({ epoch: after.epoch, found, failure: undefined }))
       )
-    }))
+    })
+  )
 
 const setMany = <A, E>(
   options: ByteRegionOptions<A, E>,
   writes: ReadonlyArray<CacheStore.Write<A, E>>
 ): Effect.Effect<void, CacheError.StoreFailure | CacheError.CodecError> =>
   Effect.flatMap(
-    Either.all(writes.map(({ entry, key, since }) =>
-      Either.map(options.codec.encode(entry), (bytes): CacheStore.RowWrite => ({
-        key,
-        bytes,
-        tags: entry.tags,
-        reclaimAt: entry.staleUntil,
-        since: since as number | undefined // an engine's epochs are plain numbers: it never hands out another form
-      }))
-    )),
-    (rows) => rows.length === 0 ? Effect.void : options.engine.setMany(rows)
+    Either.all(
+      writes.map(({ entry, key, since }) =>
+        Either.map(
+          options.codec.encode(entry),
+          (bytes): CacheStore.RowWrite => ({
+            key,
+            bytes,
+            tags: entry.tags,
+            reclaimAt: entry.staleUntil,
+            since: since as number | undefined // an engine's epochs are plain numbers: it never hands out another form
+          })
+        )
+      )
+    ),
+    (rows) => (rows.length === 0 ? Effect.void : options.engine.setMany(rows))
   )
 
 /** Rows that may still be served. A listing does not remove what does not decode: reading it will. */
 const entries = <A, E>(
   options: ByteRegionOptions<A, E>
 ): Stream.Stream<CacheStore.Listed<A, E>, CacheError.StoreFailure> =>
-  Stream.unwrap(Effect.map(Clock.currentTimeMillis, (now) =>
-    Stream.filterMap(options.engine.scan, (row) => {
-      const entry = Either.getOrUndefined(options.codec.decode(row.bytes))
-      const ours = entry && onOurClock(entry, now)
-      return Option.fromNullable(ours && { key: row.key, entry: ours, bytes: row.bytes.byteLength })
-    })))
+  Stream.unwrap(
+    Effect.map(steadyMillis, (now) =>
+      Stream.filterMap(options.engine.scan, (row) => {
+        const entry = Either.getOrUndefined(options.codec.decode(row.bytes))
+        const ours = entry && onOurClock(entry, now)
+        return Option.fromNullable(ours && { key: row.key, entry: ours, bytes: row.bytes.byteLength })
+      })
+    )
+  )
 
 const sizes = <A, E>(
   options: ByteRegionOptions<A, E>
 ): Effect.Effect<ReadonlyArray<CacheStore.TierSize>, CacheError.StoreFailure> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+  Effect.flatMap(steadyMillis, (now) =>
     Effect.map(
-      options.engine.size?.(now) ?? Stream.runFold(
-        Stream.filter(options.engine.scan, (row) => row.reclaimAt > now),
-        { entries: 0, bytes: 0 },
-        (sum, row) => ({ entries: sum.entries + 1, bytes: sum.bytes + row.bytes.byteLength })
-      ),
+      options.engine.size?.(now) ??
+        Stream.runFold(
+          Stream.filter(options.engine.scan, (row) => row.reclaimAt > now),
+          { entries: 0, bytes: 0 },
+          (sum, row) => ({ entries: sum.entries + 1, bytes: sum.bytes + row.bytes.byteLength })
+        ),
       (size) => [{ store: options.store, tier: 1, ...size }]
-    ))
+    )
+  )
 
 export const make = <A, E>(options: ByteRegionOptions<A, E>): CacheStore.Region<A, E> => {
   const { engine } = options
@@ -143,8 +149,15 @@ export const make = <A, E>(options: ByteRegionOptions<A, E>): CacheStore.Region<
     tiers: 1,
     getMany: (keys) => traced("larder.store.get", span(options, "get", keys), () => getMany(options, keys)),
     setMany: (writes) =>
-      traced("larder.store.set", span(options, "set", writes.map((write) => write.key)), () =>
-        setMany(options, writes)),
+      traced(
+        "larder.store.set",
+        span(
+          options,
+          "set",
+          writes.map((write) => write.key)
+        ),
+        () => setMany(options, writes)
+      ),
     deleteMany: (keys) => traced("larder.store.delete", span(options, "delete", keys), () => engine.deleteMany(keys)),
     invalidateTags: (tags) =>
       traced("larder.store.invalidate_tags", span(options, "invalidate_tags", undefined), () => engine.bump(tags)),

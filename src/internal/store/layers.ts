@@ -1,14 +1,18 @@
 /** The machinery under the Layer combinators of `CacheStore`. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 
 /** The operations of a region that can fail, for combinators that treat all of them alike. */
-export type Around = <A, E>(operation: string, effect: Effect.Effect<A, E>) => Effect.Effect<A, E | CacheError.StoreFailure>
+export type Around = <A, E, R>(
+  operation: string,
+  effect: Effect.Effect<A, E, R>
+) => Effect.Effect<A, E | CacheError.StoreFailure, R>
 
 /** The same region with `around` applied to each operation; the synchronous view needs no such help. */
-export const aroundRegion = <A, E>(region: CacheStore.Region<A, E>, around: Around): CacheStore.Region<A, E> => ({
+const aroundRegion = <A, E>(region: CacheStore.Region<A, E>, around: Around): CacheStore.Region<A, E> => ({
   ...region,
   getMany: (keys) => around("get", region.getMany(keys)),
   setMany: (writes) => around("set", region.setMany(writes)),
@@ -18,11 +22,17 @@ export const aroundRegion = <A, E>(region: CacheStore.Region<A, E>, around: Arou
   sizes: around("sizes", region.sizes)
 })
 
-/** The same store with each region it opens changed by `f`. */
-export const mapRegion = (
-  service: CacheStore.Service,
-  f: <A, E>(region: CacheStore.Region<A, E>) => CacheStore.Region<A, E>
-): CacheStore.Service => ({ ...service, region: (options) => Effect.map(service.region(options), f) })
+/** The same store with `around` applied to opening a region, and to each operation of the regions it opens. */
+export const aroundStore = (service: CacheStore.Service, around: Around): CacheStore.Service => ({
+  ...service,
+  region: (options) => Effect.map(around("open", service.region(options)), (region) => aroundRegion(region, around))
+})
+
+/**
+ * Why stores were rejected while the fallback around was built, or `undefined` where there is none around. The error
+ * that comes out of a fallback is its last store's alone, so what was wrong with the others goes beside it.
+ */
+export const rejections = FiberRef.unsafeMake<Array<string> | undefined>(undefined)
 
 /** Why a Layer could not be built, in one line for the log. */
 export const reasonOf = (cause: Cause.Cause<unknown>): string => {

@@ -5,7 +5,6 @@
  * is asynchronous: each operation is atomic because JavaScript runs it to its end. No timers: what is over is found
  * out when it is read, or pushed out by the bounds.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as CacheEntry from "../../CacheEntry.js"
@@ -14,6 +13,7 @@ import type * as CacheStore from "../../CacheStore.js"
 import type { Policy } from "../../eviction/Lru.js"
 import { Epochs } from "../epochs.js"
 import { closed } from "./service.js"
+import { steadyMillis } from "../steady.js"
 
 /** Invariant: a node is in its region's map if and only if it is in the pool at its slot and in the policy. */
 interface Node {
@@ -55,7 +55,7 @@ export class Pool {
     epoch: number
   ): boolean {
     const weight = this.weighs ? this.options.weigh(key, entry) : 0
-    if (weight > this.options.maxBytes) return false
+    if (!this.fits(weight)) return false
     const slot = this.free.pop() ?? this.nodes.length
     const node: Node = { region, key, entry, epoch, slot, weight }
     this.nodes[slot] = node
@@ -70,7 +70,7 @@ export class Pool {
   /** Overwrites in place: the key keeps its slot, and no other key is pushed out for it. */
   replace(node: Node, entry: CacheEntry.CacheEntry<unknown, unknown>, epoch: number): boolean {
     const weight = this.weighs ? this.options.weigh(node.key, entry) : 0
-    if (weight > this.options.maxBytes) {
+    if (!this.fits(weight)) {
       this.remove(node)
       return false
     }
@@ -83,6 +83,11 @@ export class Pool {
     return true
   }
 
+  /** A weigher is the program's own: what it makes of a value may be no weight (NaN, negative), and is then too much. */
+  private fits(weight: number): boolean {
+    return weight >= 0 && weight <= this.options.maxBytes
+  }
+
   remove(node: Node): void {
     this.options.policy.remove(node.slot)
     this.forget(node)
@@ -93,11 +98,13 @@ export class Pool {
   }
 
   private forget(node: Node): void {
-    node.region.nodes.delete(node.key)
+    const { region } = node
+    region.nodes.delete(node.key)
     this.nodes[node.slot] = undefined
     this.free.push(node.slot)
     this.entries--
     this.bytes -= node.weight
+    if (region.nodes.size === 0) region.onEmpty()
   }
 
   private shrink(): void {
@@ -112,12 +119,24 @@ export class Pool {
 
 export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
   /** @internal shared with the pool, which alone writes it */
-  readonly nodes = new Map<string, Node>()
-  private readonly epochs = new Epochs()
+  readonly nodes: Map<string, Node>
+  private readonly epochs: Epochs
   private fingerprint: string | undefined
   isClosed = true
 
-  constructor(readonly pool: Pool) {}
+  /**
+   * `onEmpty` is told when the last entry has gone, for whatever reason. A name that is opened again takes over what
+   * `previous` has kept, as another object: whoever still holds the old one finds it closed.
+   */
+  constructor(
+    readonly pool: Pool,
+    readonly onEmpty: () => void = () => {},
+    previous?: MemoryRegion<A, E>
+  ) {
+    this.nodes = previous?.nodes ?? new Map<string, Node>()
+    this.epochs = previous?.epochs ?? new Epochs()
+    this.fingerprint = previous?.fingerprint
+  }
 
   /** Entries stay for a cache that reopens the name, but only one with the same Schema: values never change type. */
   open(fingerprint: string | undefined): void {
@@ -126,11 +145,10 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
     this.isClosed = false
   }
 
-  /** Whether nothing is left that a cache reopening this name could use. */
-  close(): boolean {
+  /** Without a Schema nothing could tell whether who opens the name again means the same values. */
+  close(): void {
     if (this.fingerprint === undefined) this.clear()
     this.isClosed = true
-    return this.nodes.size === 0
   }
 
   private present(key: string, now: number): Node | undefined {
@@ -208,10 +226,7 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
 /** The same as a `Region`. Using it after its Scope was closed is a typed failure. */
 export const toRegion = <A, E>(store: string, name: string, view: MemoryRegion<A, E>): CacheStore.Region<A, E> => {
   const live = <X>(f: (now: number) => X): Effect.Effect<X, CacheError.StoreUnavailable> =>
-    Effect.flatMap(
-      Clock.currentTimeMillis,
-      (now) => view.isClosed ? Effect.fail(closed(store)) : Effect.sync(() => f(now))
-    )
+    Effect.flatMap(steadyMillis, (now) => (view.isClosed ? Effect.fail(closed(store)) : Effect.sync(() => f(now))))
   return {
     name,
     near: view,
@@ -231,7 +246,7 @@ export const toRegion = <A, E>(store: string, name: string, view: MemoryRegion<A
         // this store's epochs are plain numbers: it never hands out another form
         for (const { entry, key, since } of writes) view.set(key, entry, since as number | undefined)
       }),
-    deleteMany: (keys) => live(() => keys.reduce((count, key) => view.delete(key) ? count + 1 : count, 0)),
+    deleteMany: (keys) => live(() => keys.reduce((count, key) => (view.delete(key) ? count + 1 : count), 0)),
     invalidateTags: (tags) => live(() => view.bump(tags)),
     clear: live(() => view.clear()),
     entries: Stream.unwrap(live((now) => Stream.fromIterable(view.list(now)))),

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
+import * as Options from "../options.js"
 
 const TypeId: CacheStore.TypeId = "~effect-larder/CacheStore"
 
@@ -15,12 +16,22 @@ export const closed = (store: string): CacheError.StoreUnavailable =>
   })
 
 const nameTaken = (store: string, name: string): CacheError.InvalidConfig =>
-  CacheError.invalidConfig([{
-    field: "name",
-    value: name,
-    reason: `a cache of this name is open already on ${store}`,
-    hint: "give each cache its own name, or provide one Layer (bound to a constant) instead of building it twice"
-  }])
+  CacheError.invalidConfig([
+    {
+      field: "name",
+      value: name,
+      reason: `a cache of this name is open already on ${store}`,
+      hint: "give each cache its own name, or provide one Layer (bound to a constant) instead of building it twice"
+    }
+  ])
+
+/** Stands between a prefix and what it is put before; see `CacheStore.prefixed`. No part has it: it is a control character. */
+export const prefixSeparator = "\u001f"
+
+const checkName = (name: string): Effect.Effect<void, CacheError.InvalidConfig> =>
+  Effect.forEach(name.split(prefixSeparator), (part) => Options.check({ name: part }, { name: Options.regionName }), {
+    discard: true
+  })
 
 /**
  * The service of a base store. `open` makes a region; here it is given its exclusive name, and told from outside
@@ -31,19 +42,18 @@ export const make = (options: {
   readonly capabilities: CacheStore.Capabilities
   readonly open: <A, E>(
     region: CacheStore.RegionOptions<A, E>
-  ) => Effect.Effect<
-    CacheStore.Region<A, E>,
-    CacheError.InvalidConfig | CacheError.StoreFailure,
-    Scope.Scope
-  >
+  ) => Effect.Effect<CacheStore.Region<A, E>, CacheError.InvalidConfig | CacheError.StoreFailure, Scope.Scope>
 }): Effect.Effect<CacheStore.Service, never, Scope.Scope> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const scope = yield* Effect.scope
     const open = new Set<string>()
     let isClosed = false
-    yield* Scope.addFinalizer(scope, Effect.sync(() => {
-      isClosed = true
-    }))
+    yield* Scope.addFinalizer(
+      scope,
+      Effect.sync(() => {
+        isClosed = true
+      })
+    )
     const take = (name: string) =>
       Effect.acquireRelease(
         Effect.suspend((): Effect.Effect<void, CacheError.InvalidConfig | CacheError.StoreUnavailable> => {
@@ -60,7 +70,8 @@ export const make = (options: {
       capabilities: options.capabilities,
       rejected: [],
       scope,
-      region: (region) => Effect.zipRight(take(region.name), options.open(region))
+      region: (region) =>
+        checkName(region.name).pipe(Effect.zipRight(take(region.name)), Effect.zipRight(options.open(region)))
     }
   })
 

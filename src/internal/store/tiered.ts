@@ -6,7 +6,6 @@
  * invalidation is not yet known to the nearer tier when a reading begins, the entry that reading brings is refused by
  * the nearer tier later; and if it is known there, the farther tier knew it before.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
@@ -14,6 +13,7 @@ import * as CacheEntry from "../../CacheEntry.js"
 import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 import { unknownEpoch } from "../epochs.js"
+import { steadyMillis } from "../steady.js"
 
 type Reading<A, E> = CacheStore.Reading<A, E>
 type Found<A, E> = CacheStore.Found<A, E>
@@ -28,7 +28,8 @@ const readOrEmpty = <A, E>(
   keys: ReadonlyArray<string>
 ): Effect.Effect<Reading<A, E>> =>
   Effect.catchAll(region.getMany(keys), (failure) =>
-    Effect.succeed({ epoch: unknownEpoch, found: keys.map(() => undefined), failure }))
+    Effect.succeed({ epoch: unknownEpoch, found: keys.map(() => undefined), failure })
+  )
 
 const newest = <A, E>(near: Found<A, E> | undefined, far: Found<A, E> | undefined): Found<A, E> | undefined =>
   far === undefined || (near !== undefined && near.entry.createdAt >= far.entry.createdAt) ? near : far
@@ -45,33 +46,39 @@ const readFar = <A, E>(
   first: Reading<A, E>,
   wanted: ReadonlyArray<number>
 ): Effect.Effect<Reading<A, E>> =>
-  Effect.flatMap(readOrEmpty(far, wanted.map((index) => keys[index]!)), (second) => {
-    const found = [...first.found]
-    const backfill: Array<CacheStore.Write<A, E>> = []
-    wanted.forEach((index, place) => {
-      const theirs = second.found[place]
-      const best = newest(first.found[index], theirs && { ...theirs, tier: theirs.tier + near.tiers })
-      if (best !== undefined && best !== first.found[index]) {
-        found[index] = best
-        backfill.push({ key: keys[index]!, entry: best.entry, since: first.epoch })
-      }
-    })
-    const reading: Reading<A, E> = {
-      epoch: [first.epoch, second.epoch],
-      found,
-      failure: second.failure ?? first.failure
-    }
-    return backfill.length === 0
-      ? Effect.succeed(reading)
-      : Effect.match(near.setMany(backfill), {
-        onSuccess: () => reading,
-        // the answer is right all the same, and the next reading of the nearer tier reports its trouble
-        onFailure: () => reading
+  Effect.flatMap(
+    readOrEmpty(
+      far,
+      wanted.map((index) => keys[index]!)
+    ),
+    (second) => {
+      const found = [...first.found]
+      const backfill: Array<CacheStore.Write<A, E>> = []
+      wanted.forEach((index, place) => {
+        const theirs = second.found[place]
+        const best = newest(first.found[index], theirs && { ...theirs, tier: theirs.tier + near.tiers })
+        if (best !== undefined && best !== first.found[index]) {
+          found[index] = best
+          backfill.push({ key: keys[index]!, entry: best.entry, since: first.epoch })
+        }
       })
-  })
+      const reading: Reading<A, E> = {
+        epoch: [first.epoch, second.epoch],
+        found,
+        failure: second.failure ?? first.failure
+      }
+      return backfill.length === 0
+        ? Effect.succeed(reading)
+        : Effect.match(near.setMany(backfill), {
+            onSuccess: () => reading,
+            // the answer is right all the same, and the next reading of the nearer tier reports its trouble
+            onFailure: () => reading
+          })
+    }
+  )
 
 const getMany = <A, E>(tiers: Tiers<A, E>, keys: ReadonlyArray<string>): Effect.Effect<Reading<A, E>> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+  Effect.flatMap(steadyMillis, (now) =>
     Effect.flatMap(readOrEmpty(tiers.near, keys), (first) => {
       const wanted: Array<number> = []
       first.found.forEach((found, index) => {
@@ -80,7 +87,8 @@ const getMany = <A, E>(tiers: Tiers<A, E>, keys: ReadonlyArray<string>): Effect.
       return wanted.length === 0 && keys.length > 0
         ? Effect.succeed({ ...first, epoch: [first.epoch, unknownEpoch] })
         : readFar(tiers, keys, first, wanted)
-    }))
+    })
+  )
 
 /** Both, farther first, even if the first fails; then whichever failure came first. */
 const both = <A, E1, E2>(
@@ -89,23 +97,29 @@ const both = <A, E1, E2>(
   combine: (far: A, near: A) => A
 ): Effect.Effect<A, E1 | E2> =>
   Effect.flatMap(Effect.exit(far), (first) =>
-    Effect.flatMap(near, (second) => Exit.map(first, (value) => combine(value, second))))
+    Effect.flatMap(near, (second) => Exit.map(first, (value) => combine(value, second)))
+  )
 
 const setMany = <A, E>(
   { far, near }: Tiers<A, E>,
   writes: ReadonlyArray<CacheStore.Write<A, E>>
 ): Effect.Effect<void, CacheError.StoreFailure | CacheError.CodecError> => {
-  const forTier = (tier: 0 | 1) => writes.map((write) => ({ ...write, since: part(write.since, tier) }))
-  return Effect.flatMap(Effect.exit(far.setMany(forTier(1))), (exit) =>
+  // what a tier would drop for not knowing its epoch it is not asked to write: it may be down
+  const forTier = (tier: 0 | 1) =>
+    writes.flatMap((write) => {
+      const since = part(write.since, tier)
+      return since === unknownEpoch ? [] : [{ ...write, since }]
+    })
+  const farther = forTier(1)
+  return Effect.flatMap(Effect.exit(farther.length === 0 ? Effect.void : far.setMany(farther)), (exit) =>
     // what the Schema refuses is stored nowhere; what only the farther tier cannot keep is kept in the nearer
     Exit.isFailure(exit) && exit.cause._tag === "Fail" && exit.cause.error._tag === "CodecError"
       ? exit
-      : Effect.zipRight(near.setMany(forTier(0)), exit))
+      : Effect.zipRight(near.setMany(forTier(0)), exit)
+  )
 }
 
-const entries = <A, E>(
-  { far, near }: Tiers<A, E>
-): Stream.Stream<CacheStore.Listed<A, E>, CacheError.StoreFailure> =>
+const entries = <A, E>({ far, near }: Tiers<A, E>): Stream.Stream<CacheStore.Listed<A, E>, CacheError.StoreFailure> =>
   Stream.suspend(() => {
     const seen = new Set<string>() // at most what the nearer tier holds
     return Stream.concat(

@@ -63,20 +63,21 @@ const variable = (name: string): Effect.Effect<string | undefined> =>
   Effect.orElseSucceed(Config.string(name), () => undefined)
 
 /** The folder that a store shall use: the configured one, or else the default one. Always the same between runs. */
-export const storeFolder = (
-  config: Pick<CacheConfig, "directory">
-): Effect.Effect<string, CacheError.PathError> =>
+export const storeFolder = (config: Pick<CacheConfig, "directory">): Effect.Effect<string, CacheError.PathError> =>
   config.directory !== undefined
     ? Effect.succeed(nodePath.resolve(config.directory))
-    : Effect.gen(function*() {
-      const env = {
-        XDG_CACHE_HOME: yield* variable("XDG_CACHE_HOME"),
-        LOCALAPPDATA: yield* variable("LOCALAPPDATA")
-      }
-      // a user without a home, as in some containers, makes Node throw
-      const home = yield* Effect.orElseSucceed(Effect.try(() => os.homedir()), () => undefined)
-      return yield* cacheFolder(nodePath, { platform: process.platform, env, home })
-    })
+    : Effect.gen(function* () {
+        const env = {
+          XDG_CACHE_HOME: yield* variable("XDG_CACHE_HOME"),
+          LOCALAPPDATA: yield* variable("LOCALAPPDATA")
+        }
+        // a user without a home, as in some containers, makes Node throw
+        const home = yield* Effect.orElseSucceed(
+          Effect.try(() => os.homedir()),
+          () => undefined
+        )
+        return yield* cacheFolder(nodePath, { platform: process.platform, env, home })
+      })
 
 /**
  * A name for a file or folder from any text: what is readable of it, and a digest that tells it from all others.
@@ -85,7 +86,10 @@ export const storeFolder = (
  * stay apart where case is ignored; no Windows device is meant, because the digest is part of the base name.
  */
 export const safeName = (name: string): string => {
-  const readable = name.slice(0, Constants.readableNameLength).toLowerCase().replace(/[^a-z0-9]+/g, "_")
+  const readable = name
+    .slice(0, Constants.readableNameLength)
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "_")
   // UTF-16, because UTF-8 would make all broken surrogates one
   const digest = createHash("sha256").update(name, "utf16le").digest("hex")
   return `${readable === "" ? "_" : readable}-${digest.slice(0, Constants.nameDigestLength)}`
@@ -104,8 +108,10 @@ const hints: Readonly<Record<string, string>> = {
 const codeOf = (cause: unknown): string =>
   typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
 
-const failed = (path: string, reason: string) => (cause: unknown): CacheError.PathError =>
-  new CacheError.PathError({ path, reason, hint: hints[codeOf(cause)] ?? hint, cause })
+const failed =
+  (path: string, reason: string) =>
+  (cause: unknown): CacheError.PathError =>
+    new CacheError.PathError({ path, reason, hint: hints[codeOf(cause)] ?? hint, cause })
 
 const cannotCreate = "cannot create cache folder"
 
@@ -166,9 +172,9 @@ export const ensureFolder = (
       made || options.own !== true
         ? Effect.void
         : Effect.tryPromise({
-          try: () => setMode(absolute, mode),
-          catch: failed(path, "cannot set the permissions of the cache folder")
-        })
+            try: () => setMode(absolute, mode),
+            catch: failed(path, "cannot set the permissions of the cache folder")
+          })
     )
   )
 }

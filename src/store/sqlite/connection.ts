@@ -22,7 +22,10 @@ import * as Schema from "./schema.js"
 export type Columns = Readonly<Record<string, unknown>>
 
 /** Runs one statement. Only to be used within `Connection.run` or `Connection.transaction`. */
-export type Execute = (sql: string, parameters: ReadonlyArray<unknown>) => Effect.Effect<ReadonlyArray<Columns>, SqlError>
+export type Execute = (
+  sql: string,
+  parameters: ReadonlyArray<unknown>
+) => Effect.Effect<ReadonlyArray<Columns>, SqlError>
 
 export interface Connection {
   readonly execute: Execute
@@ -57,11 +60,10 @@ const loadDriver = Effect.tryPromise({
 
 /** Opens the database; closing it never fails, whatever state it is in. */
 const openDriver = (file: string): Effect.Effect<Execute, CacheError.StoreUnavailable, Scope.Scope> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const driver = yield* loadDriver
-    const scope = yield* Effect.acquireRelease(
-      Scope.make(),
-      (scope, exit) => Effect.catchAllCause(Scope.close(scope, exit), () => Effect.void)
+    const scope = yield* Effect.acquireRelease(Scope.make(), (scope, exit) =>
+      Effect.catchAllCause(Scope.close(scope, exit), () => Effect.void)
     )
     return yield* Layer.buildWithScope(
       driver.layer({
@@ -74,7 +76,11 @@ const openDriver = (file: string): Effect.Effect<Execute, CacheError.StoreUnavai
     ).pipe(
       Effect.flatMap((context) => Context.get(context, driver.SqliteClient).reserve),
       Scope.extend(scope),
-      Effect.map((connection): Execute => (sql, parameters) => connection.execute(sql, parameters, undefined)),
+      Effect.map(
+        (connection): Execute =>
+          (sql, parameters) =>
+            connection.execute(sql, parameters, undefined)
+      ),
       // the driver throws when it cannot open the file
       Effect.catchAllCause((cause) => Effect.fail(Errors.ofOpening(file, cause)))
     )
@@ -88,7 +94,7 @@ interface Identity {
 }
 
 const identify = (execute: Execute): Effect.Effect<Identity, SqlError> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const application = number(yield* execute("PRAGMA application_id", []))
     const version = number(yield* execute("PRAGMA user_version", []))
     const tables = number(yield* execute("SELECT count(*) FROM sqlite_schema", []))
@@ -106,18 +112,20 @@ const refuse = (file: string, { ours, version }: Identity): Effect.Effect<void, 
       })
     )
   }
-  return version <= Schema.migrations.length ? Effect.void : Effect.fail(
-    new CacheError.StoreUnavailable({
-      store: Errors.storeName,
-      reason: `the database has schema version ${version}, newer than ${Schema.migrations.length}: ${file}`,
-      hint: "upgrade effect-larder in this process, or give it a filename of its own"
-    })
-  )
+  return version <= Schema.migrations.length
+    ? Effect.void
+    : Effect.fail(
+        new CacheError.StoreUnavailable({
+          store: Errors.storeName,
+          reason: `the database has schema version ${version}, newer than ${Schema.migrations.length}: ${file}`,
+          hint: "upgrade effect-larder in this process, or give it a filename of its own"
+        })
+      )
 }
 
 /** Answers whose database it was, and of which version, when this began. */
 const migrate = (execute: Execute): Effect.Effect<Identity, SqlError> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     // asked again inside the transaction: another process may have been here since
     const identity = yield* identify(execute)
     if (!identity.ours || identity.version >= Schema.migrations.length) return identity
@@ -131,17 +139,14 @@ const migrate = (execute: Execute): Effect.Effect<Identity, SqlError> =>
 
 /** Leaves the file whole by itself, as far as other processes allow without waiting for them. */
 const checkpoint = (execute: Execute): Effect.Effect<void> =>
-  Effect.ignore(Effect.zipRight(
-    execute("PRAGMA busy_timeout = 0", []),
-    execute("PRAGMA wal_checkpoint(TRUNCATE)", [])
-  ))
+  Effect.ignore(Effect.zipRight(execute("PRAGMA busy_timeout = 0", []), execute("PRAGMA wal_checkpoint(TRUNCATE)", [])))
 
 /** Opens `file` (or ":memory:"), makes or upgrades its tables, and closes it with the Scope. */
 export const open = (options: {
   readonly file: string
   readonly busyMillis: number
 }): Effect.Effect<Connection, CacheError.StoreUnavailable, Scope.Scope> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const { file } = options
     const execute = yield* openDriver(file)
     const opening = <A>(body: Effect.Effect<A, SqlError>): Effect.Effect<A, CacheError.StoreUnavailable> =>
@@ -155,7 +160,10 @@ export const open = (options: {
     yield* refuse(file, found)
     yield* opening(execute("PRAGMA journal_mode = WAL", []))
     yield* opening(execute("PRAGMA synchronous = NORMAL", []))
-    yield* refuse(file, yield* opening(inTransaction(execute, migrate(execute))))
+    // only when there is something to do: it waits for whoever is writing
+    if (found.version < Schema.migrations.length) {
+      yield* refuse(file, yield* opening(inTransaction(execute, migrate(execute))))
+    }
 
     let isClosed = false
     yield* Effect.addFinalizer(() =>

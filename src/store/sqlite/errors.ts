@@ -16,52 +16,81 @@ interface Diagnosis {
 
 /** By the beginning of SQLite's result code: extended codes say more than a caller can act upon. */
 const diagnoses: ReadonlyArray<readonly [code: string, diagnosis: Diagnosis]> = [
-  ["SQLITE_BUSY", {
-    reason: "another process holds the database",
-    transient: true,
-    hint: () => "try again, or raise busyTimeout"
-  }],
-  ["SQLITE_LOCKED", {
-    reason: "another connection holds the table",
-    transient: true,
-    hint: () => "try again, or raise busyTimeout"
-  }],
-  ["SQLITE_FULL", {
-    reason: "the disk is full",
-    transient: false,
-    hint: (file) => `free space on the disk of ${file}; what was stored before can still be read`
-  }],
-  ["SQLITE_READONLY", {
-    reason: "the database cannot be written",
-    transient: false,
-    hint: (file) => `give this process write access to ${file} and its folder`
-  }],
-  ["SQLITE_PERM", {
-    reason: "access to the database is denied",
-    transient: false,
-    hint: (file) => `give this process read and write access to ${file} and its folder`
-  }],
-  ["SQLITE_CANTOPEN", {
-    reason: "the database file cannot be opened",
-    transient: false,
-    hint: (file) => `check that ${file} is a file, and that its folder exists and can be written`
-  }],
-  ["SQLITE_IOERR", {
-    reason: "the disk failed to read or write",
-    transient: false,
-    hint: (file) => `check the disk of ${file} and its free space`
-  }],
+  [
+    "SQLITE_BUSY",
+    {
+      reason: "another process holds the database",
+      transient: true,
+      hint: () => "try again, or raise busyTimeout"
+    }
+  ],
+  [
+    "SQLITE_LOCKED",
+    {
+      reason: "another connection holds the table",
+      transient: true,
+      hint: () => "try again, or raise busyTimeout"
+    }
+  ],
+  [
+    "SQLITE_FULL",
+    {
+      reason: "the disk is full",
+      transient: false,
+      hint: (file) => `free space on the disk of ${file}; what was stored before can still be read`
+    }
+  ],
+  [
+    "SQLITE_READONLY",
+    {
+      reason: "the database cannot be written",
+      transient: false,
+      hint: (file) => `give this process write access to ${file} and its folder`
+    }
+  ],
+  [
+    "SQLITE_PERM",
+    {
+      reason: "access to the database is denied",
+      transient: false,
+      hint: (file) => `give this process read and write access to ${file} and its folder`
+    }
+  ],
+  [
+    "SQLITE_CANTOPEN",
+    {
+      reason: "the database file cannot be opened",
+      transient: false,
+      hint: (file) => `check that ${file} is a file, and that its folder exists and can be written`
+    }
+  ],
+  [
+    "SQLITE_IOERR",
+    {
+      reason: "the disk failed to read or write",
+      transient: false,
+      hint: (file) => `check the disk of ${file} and its free space`
+    }
+  ],
   ["SQLITE_CORRUPT", { reason: "the database is damaged", transient: false, hint: rebuild }],
-  ["SQLITE_NOTADB", {
-    reason: "the file is not a SQLite database",
-    transient: false,
-    hint: (file) => `choose another filename: ${file} holds something else, and is left as it is`
-  }],
-  ["SQLITE_TOOBIG", {
-    reason: "an entry is larger than SQLite can hold (1 000 000 000 bytes)",
-    transient: false,
-    hint: () => "keep values of this size in a FileStore or ObjectStore"
-  }]
+  [
+    "SQLITE_NOTADB",
+    {
+      reason: "the file is not a SQLite database",
+      transient: false,
+      hint: (file) => `choose another filename: ${file} holds something else, and is left as it is`
+    }
+  ],
+  [
+    "SQLITE_TOOBIG",
+    {
+      reason: "an entry is larger than SQLite can hold (1 000 000 000 bytes)",
+      transient: false,
+      hint: () => "keep values of this size in a FileStore or ObjectStore"
+    }
+  ],
+  // the statements are the same every time: if one does not fit the tables, it is the tables that have changed
+  ["SQLITE_ERROR", { reason: "the tables are not as they were made", transient: false, hint: rebuild }]
 ]
 
 const unknown = (error: unknown): Diagnosis => ({
@@ -87,11 +116,7 @@ const diagnose = (error: unknown): Diagnosis => {
 }
 
 /** A statement failed. */
-export const ofStatement = (
-  operation: string,
-  file: string,
-  cause: Cause.Cause<unknown>
-): CacheError.StoreError => {
+export const ofStatement = (operation: string, file: string, cause: Cause.Cause<unknown>): CacheError.StoreError => {
   const error = driverError(cause)
   const { hint, reason, transient } = diagnose(error)
   return new CacheError.StoreError({
@@ -112,18 +137,32 @@ export const ofOpening = (file: string, cause: Cause.Cause<unknown>): CacheError
   const unbuilt = error instanceof Error && /bindings file|NODE_MODULE_VERSION/.test(error.message)
   return unbuilt
     ? new CacheError.StoreUnavailable({
-      store: storeName,
-      reason: "better-sqlite3 is not compiled for this Node.js",
-      hint: "npm rebuild better-sqlite3",
-      cause: error
-    })
-    : new CacheError.StoreUnavailable({ store: storeName, reason: `${reason}: ${file}`, hint: hint(file), cause: error })
+        store: storeName,
+        reason: "better-sqlite3 is not compiled for this Node.js",
+        hint: "npm rebuild better-sqlite3",
+        cause: error
+      })
+    : new CacheError.StoreUnavailable({
+        store: storeName,
+        reason: `${reason}: ${file}`,
+        hint: hint(file),
+        cause: error
+      })
 }
 
-export const missingPeer = (cause: unknown): CacheError.StoreUnavailable =>
-  new CacheError.StoreUnavailable({
+const driver = "@effect/sql-sqlite-node"
+
+/** The driver was not found, or did not find what it needs itself, or is there and does not load. */
+export const missingPeer = (cause: unknown): CacheError.StoreUnavailable => {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  const missing = /Cannot find (?:package|module) '((?:@[\w.-]+\/)?[\w.-]+)/.exec(message)?.[1]
+  return new CacheError.StoreUnavailable({
     store: storeName,
-    reason: "the package @effect/sql-sqlite-node is not installed",
-    hint: "npm install @effect/sql-sqlite-node @effect/sql @effect/experimental",
+    reason:
+      missing === undefined
+        ? `the package ${driver} cannot be loaded: ${message}`
+        : `the package ${missing} is not installed`,
+    hint: `npm install ${driver} @effect/sql @effect/experimental`,
     cause
   })
+}

@@ -12,8 +12,19 @@ const parts = ["", "-wal", "-shm"]
 const codeOf = (cause: unknown): string =>
   typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
 
-const pathError = (file: string, reason: string, hint: string) => (cause?: unknown): CacheError.PathError =>
-  new CacheError.PathError({ path: file, reason, hint, cause })
+/** What a caller can do about it, where the system's own code says more than the operation. */
+const hints: Readonly<Record<string, string>> = {
+  EROFS: "the file system is read-only: mount it writable, or choose another filename",
+  ENOSPC: "the disk is full: make room, or choose another filename",
+  EDQUOT: "this user's quota of the disk is used up: make room, or choose another filename",
+  ENAMETOOLONG: "choose a shorter filename",
+  ELOOP: "the path is a circle of links: choose another filename"
+}
+
+const pathError =
+  (file: string, reason: string, hint: string) =>
+  (cause?: unknown): CacheError.PathError =>
+    new CacheError.PathError({ path: file, reason, hint: hints[codeOf(cause)] ?? hint, cause })
 
 const attempt = <A>(
   run: () => Promise<A>,
@@ -33,13 +44,16 @@ const create = async (file: string, mode: number): Promise<boolean> => {
 
 /** Makes the file, empty, if there is none. One that is there is not changed: it may be somebody else's. */
 export const ensureFile = (file: string, mode: number): Effect.Effect<void, CacheError.PathError> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const hint = `let this process write in ${path.dirname(file)}, or choose another filename`
     const made = yield* attempt(
       () => create(file, mode),
       pathError(file, "cannot create the database file", hint)
     ).pipe(
-      Effect.catchIf((error) => codeOf(error.cause) === "EEXIST", () => Effect.succeed(false))
+      Effect.catchIf(
+        (error) => codeOf(error.cause) === "EEXIST",
+        () => Effect.succeed(false)
+      )
     )
     if (made) return
     const stat = yield* attempt(() => fs.stat(file), pathError(file, "cannot read the database file", hint))
@@ -49,7 +63,7 @@ export const ensureFile = (file: string, mode: number): Effect.Effect<void, Cach
   })
 
 const securePart = (file: string, mode: number): Effect.Effect<void, CacheError.PathError> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const insecure = pathError(
       file,
       `cannot give the file the permissions 0${mode.toString(8)}`,
@@ -62,7 +76,10 @@ const securePart = (file: string, mode: number): Effect.Effect<void, CacheError.
     if ((after.mode & 0o777) !== mode) return yield* insecure()
   }).pipe(
     // the log comes and goes with other processes
-    Effect.catchIf((error) => codeOf(error.cause) === "ENOENT", () => Effect.void)
+    Effect.catchIf(
+      (error) => codeOf(error.cause) === "ENOENT",
+      () => Effect.void
+    )
   )
 
 /** Gives the database and its companions their permissions, whatever the umask, and looks whether it worked. */

@@ -19,11 +19,12 @@ export const prepare = (options: {
   readonly filename?: string | undefined
   readonly name?: string | undefined
 }): Effect.Effect<Location, CacheError.PathError> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const config = yield* CacheConfig.Current
-    const file = options.filename === undefined
-      ? path.join(yield* Paths.storeFolder(config), `${Paths.safeName(options.name ?? defaultName)}.db`)
-      : path.resolve(options.filename)
+    const file =
+      options.filename === undefined
+        ? path.join(yield* Paths.storeFolder(config), `${Paths.safeName(options.name ?? defaultName)}.db`)
+        : path.resolve(options.filename)
     // a directory that was configured may be a volume or a folder of the application's: not larder's alone
     const own = options.filename === undefined && config.directory === undefined
     yield* Paths.ensureFolder(path.dirname(file), config.filePermissions, { own })

@@ -7,9 +7,10 @@
  * - `regions.epoch` is the counter. `floor` is the epoch of the last invalidation of "everything" (`clear`, or a batch
  *   too large to be remembered key by key): no load that started before it may be stored. `tag_floor` is the same for
  *   whatever has a tag: it rises when old tags are forgotten, and holds for reading too.
+ * - `mark` tells whether a row is where it belongs; see mark.ts.
  * - `fences` remembers when a key was last deleted or set, in `slots` slots per region: keys that share a slot share
  *   its fate, which costs a load that could have been stored and never keeps one that should not have been.
- * - `sweep` is how far the search for reclaimable rows has come; see `sweep` in engine.ts.
+ * - `sweep` is how far the search for reclaimable rows has come; see sweep.ts.
  *
  * No index on `reclaim_at`: it would cost every write as much again as the row itself.
  */
@@ -43,6 +44,7 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
        epoch INTEGER NOT NULL,
        reclaim_at REAL,
        tags TEXT,
+       mark INTEGER NOT NULL,
        value BLOB NOT NULL,
        UNIQUE (region, key)
      )`,
@@ -77,7 +79,8 @@ const outdated = (tags: string, epoch: string): string =>
 
 const valid = `NOT ${outdated("e.tags", "e.epoch")}`
 
-const row = "e.key AS key, e.value AS value, e.tags AS tags, e.reclaim_at AS reclaimAt"
+const row =
+  "e.key AS key, e.value AS value, e.tags AS tags, e.reclaim_at AS reclaimAt, e.epoch AS since, e.mark AS mark"
 
 export const openRegion = "INSERT INTO regions (name) VALUES (?) ON CONFLICT DO NOTHING"
 export const findRegion = "SELECT id FROM regions WHERE name = ?"
@@ -99,11 +102,11 @@ export const readMany = `SELECT k.key AS place, r.epoch AS epoch, ${row}
  * parameter: as atomic without a transaction, and a third cheaper than a statement for each row. (No bytes at all are
  * NULL to `substr`.)
  */
-export const write = `INSERT INTO entries (region, key, epoch, reclaim_at, tags, value)
-  SELECT r.id, w.key, w.since, w.reclaimAt, w.tags, coalesce(substr(@bytes, w.start, w.length), x'')
+export const write = `INSERT INTO entries (region, key, epoch, reclaim_at, tags, mark, value)
+  SELECT r.id, w.key, w.since, w.reclaimAt, w.tags, w.mark, coalesce(substr(@bytes, w.start, w.length), x'')
   FROM (
     SELECT value ->> 0 AS key, value ->> 1 AS since, value ->> 2 AS reclaimAt, value ->> 3 AS tags,
-      value ->> 4 AS start, value ->> 5 AS length, value ->> 6 AS slot
+      value ->> 4 AS start, value ->> 5 AS length, value ->> 6 AS slot, value ->> 7 AS mark
     FROM json_each(@rows)
   ) w CROSS JOIN regions r
   WHERE r.id = @region
@@ -111,7 +114,8 @@ export const write = `INSERT INTO entries (region, key, epoch, reclaim_at, tags,
     AND NOT EXISTS (SELECT 1 FROM fences f WHERE f.region = r.id AND f.slot = w.slot AND f.epoch > w.since)
     AND NOT ${outdated("w.tags", "w.since")}
   ON CONFLICT (region, key) DO UPDATE SET
-    epoch = excluded.epoch, reclaim_at = excluded.reclaim_at, tags = excluded.tags, value = excluded.value
+    epoch = excluded.epoch, reclaim_at = excluded.reclaim_at, tags = excluded.tags, mark = excluded.mark,
+    value = excluded.value
     WHERE excluded.epoch >= entries.epoch`
 
 export const fence = `INSERT INTO fences (region, slot, epoch)

@@ -1,0 +1,156 @@
+/**
+ * The spans of caches and stores, and a way to look at them without a collector.
+ *
+ * Spans are made where somebody can see them: inside a span of the program, or under a tracer other than Effect's own.
+ * Loads and store calls have one; a hit has none unless it is asked for (`traceHits`), because a span costs several
+ * times what the hit does. Keys are hashed.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Tracer from "effect/Tracer"
+
+/**
+ * The names of spans.
+ *
+ * - `get`: one get with its outcome, only where hits are traced;
+ * - `getMany`: many gets at once, only where hits are traced;
+ * - `wait`: a get that waits for a load that another has started; linked to that load;
+ * - `load`: one run of the lookup, a child of the span of the get that started it, or bypassed the cache;
+ * - `storeGet`, `storeSet`, `storeDelete`, `storeInvalidateTags`, `storeClear`: one call of a store that keeps bytes.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const names = {
+  get: "larder.get",
+  getMany: "larder.get_many",
+  wait: "larder.wait",
+  load: "larder.load",
+  storeGet: "larder.store.get",
+  storeSet: "larder.store.set",
+  storeDelete: "larder.store.delete",
+  storeInvalidateTags: "larder.store.invalidate_tags",
+  storeClear: "larder.store.clear"
+} as const
+
+/**
+ * The names of attributes.
+ *
+ * - `cache`: the cache's name;
+ * - `keyHash`: 16 hexadecimal digits that tell keys apart, and do not tell what they are;
+ * - `outcome`: what the get was, see `CacheResult.Outcome`;
+ * - `tier`: the tier that answered, 1 being nearest;
+ * - `ageMillis`: milliseconds since the load of what was served started;
+ * - `store`, `operation`: the store and what it was called for;
+ * - `keys`: how many keys a call was for, where not one; a store that is only asked for its epoch is asked for none.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const attributes = {
+  cache: "cache.name",
+  keyHash: "cache.key_hash",
+  outcome: "cache.outcome",
+  tier: "cache.tier",
+  ageMillis: "cache.age_ms",
+  store: "cache.store",
+  operation: "cache.operation",
+  keys: "cache.keys"
+} as const
+
+/**
+ * Runs an effect and answers with its result and all spans that were started meanwhile, those of its program included,
+ * in the order they were started. They still go to the tracer in force. For tests, tools and a look at what happens.
+ *
+ * @example
+ * ```ts
+ * import { Cached, CacheTracing, MemoryStore } from "effect-larder"
+ * import { Effect } from "effect"
+ *
+ * const square = Cached.fn("square")((n: number) => Effect.succeed(n * n))
+ *
+ * const program = Effect.gen(function*() {
+ *   const [result, spans] = yield* CacheTracing.collect(Effect.withSpan(square(12), "question"))
+ *   console.log(result, spans.map((span) => span.name)) // => 144 [ 'question', 'larder.load' ]
+ * })
+ *
+ * program.pipe(Effect.provide(MemoryStore.layer()), Effect.runPromise)
+ * ```
+ *
+ * @since 0.1.0
+ * @category collecting
+ */
+export const collect = <A, E, R>(
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<readonly [result: A, spans: ReadonlyArray<Tracer.Span>], E, R> =>
+  Effect.flatMap(Effect.tracer, (outer) => {
+    const spans: Array<Tracer.Span> = []
+    const tracer = Tracer.make({
+      span: (...options) => {
+        const span = outer.span(...options)
+        spans.push(span)
+        return span
+      },
+      context: (execution, fiber) => outer.context(execution, fiber)
+    })
+    return Effect.map(Effect.withTracer(self, tracer), (result) => [result, spans] as const)
+  })
+
+const durationOf = ({ status }: Tracer.Span): string => {
+  if (status._tag === "Started") return "not ended"
+  const micros = Number((status.endTime - status.startTime) / 1_000n)
+  return micros < 1_000 ? `${micros} µs` : `${(micros / 1_000).toFixed(1)} ms`
+}
+
+const describe = (span: Tracer.Span): string => {
+  const shown = [...span.attributes].filter(([name]) => name.startsWith("cache."))
+  const failed = span.status._tag === "Ended" && span.status.exit._tag === "Failure" ? ["failed"] : []
+  const linked = span.links.length === 0 ? [] : [`${span.links.length} linked`]
+  const notes = [...shown.map(([name, value]) => `${name.slice("cache.".length)}=${value}`), ...linked, ...failed]
+  return [span.name, durationOf(span), ...notes].join("  ")
+}
+
+/**
+ * Spans as a tree of text, one line each: name, duration, what the cache says of it, and whether it failed. A span
+ * whose parent is not among them is a root.
+ *
+ * @example
+ * ```ts
+ * import { Cached, CacheTracing, MemoryStore } from "effect-larder"
+ * import { Effect } from "effect"
+ *
+ * const square = Cached.fn("square")((n: number) => Effect.succeed(n * n))
+ *
+ * const program = Effect.gen(function*() {
+ *   const [, spans] = yield* CacheTracing.collect(Effect.withSpan(square(12), "question"))
+ *   console.log(CacheTracing.tree(spans)) // => question
+ *   // question  231 µs
+ *   // └─ larder.load  35 µs  name=square  key_hash=9f3c0d1e5a7b2c48
+ * })
+ *
+ * program.pipe(Effect.provide(MemoryStore.layer()), Effect.runPromise)
+ * ```
+ *
+ * @since 0.1.0
+ * @category collecting
+ */
+export const tree = (spans: ReadonlyArray<Tracer.Span>): string => {
+  const ids = new Set(spans.map((span) => span.spanId))
+  const parentOf = (span: Tracer.Span): string | undefined => Option.getOrUndefined(span.parent)?.spanId
+  const lines: Array<string> = []
+  const write = (span: Tracer.Span, first: string, rest: string): void => {
+    lines.push(first + describe(span))
+    const children = spans.filter((one) => parentOf(one) === span.spanId)
+    children.forEach((child, index) => {
+      const last = index === children.length - 1
+      write(child, rest + (last ? "└─ " : "├─ "), rest + (last ? "   " : "│  "))
+    })
+  }
+  for (const span of spans) {
+    const parent = parentOf(span)
+    if (parent === undefined || !ids.has(parent)) write(span, "", "")
+  }
+  return lines.join("\n")
+}

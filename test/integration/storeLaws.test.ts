@@ -1,0 +1,16 @@
+import { CacheStore, MemoryStore } from "effect-larder"
+import * as SqliteStore from "effect-larder/SqliteStore"
+import { FaultyStore, StoreLaws } from "effect-larder/testing"
+
+StoreLaws.suite("MemoryStore", MemoryStore.layer())
+StoreLaws.suite("MemoryStore with bytes counted", MemoryStore.layer({ maxBytes: 100_000_000 }))
+StoreLaws.suite("SqliteStore in a file", SqliteStore.layerTemporary, { histories: 50 })
+StoreLaws.suite("SqliteStore in memory", SqliteStore.layerMemory)
+
+const overSqlite = MemoryStore.layer().pipe(CacheStore.tieredOver(SqliteStore.layerMemory))
+StoreLaws.suite("memory over SQLite", overSqlite)
+StoreLaws.suite("memory over memory over SQLite", MemoryStore.layer().pipe(CacheStore.tieredOver(overSqlite)))
+StoreLaws.suite("under a prefix", SqliteStore.layerMemory.pipe(CacheStore.prefixed("shop"), CacheStore.prefixed("eu")))
+StoreLaws.suite("with retry and timeout", overSqlite.pipe(CacheStore.retry(), CacheStore.timeout("1 second")))
+StoreLaws.suite("a fallback", SqliteStore.layerMemory.pipe(CacheStore.orElse(MemoryStore.layer())))
+StoreLaws.suite("FaultyStore with no fault", FaultyStore.over(MemoryStore.layer()))
