@@ -7,22 +7,7 @@
  * @since 0.1.0
  */
 
-/**
- * What a memory store asks of an eviction policy. A slot is *in* between `onInsert` and `remove` or `evict`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Policy {
-  /** The slot was filled. It must not be in. */
-  readonly onInsert: (slot: number) => void
-  /** The slot was read or overwritten. It must be in. */
-  readonly onHit: (slot: number) => void
-  /** The slot was emptied by its owner. It must be in. */
-  readonly remove: (slot: number) => void
-  /** Takes out the slot to give up next, or answers -1 when none is in. */
-  readonly evict: () => number
-}
+import type { Policy } from "./Policy.js"
 
 const initialSlots = 64
 
@@ -38,8 +23,8 @@ const older = 1
  * import * as Lru from "effect-larder/Lru"
  *
  * const policy = Lru.make()
- * policy.onInsert(0)
- * policy.onInsert(1)
+ * policy.onInsert(0, 0, Infinity)
+ * policy.onInsert(1, 1, Infinity)
  * policy.onHit(0)
  * console.log(policy.evict()) // 1
  * ```
@@ -68,21 +53,28 @@ export const make = (): Policy => {
     links[2 * next + older] = previous
     links[2 * previous] = next
   }
+  const onHit = (slot: number): void => {
+    if (links[older] === slot + 1) return
+    unlink(slot + 1)
+    linkNewest(slot + 1)
+  }
   return {
     onInsert: (slot) => {
       if (2 * (slot + 1) >= links.length) grow(slot + 1)
       linkNewest(slot + 1)
     },
-    onHit: (slot) => {
-      if (links[older] === slot + 1) return
-      unlink(slot + 1)
-      linkNewest(slot + 1)
-    },
+    onHit,
+    onReplace: onHit,
     remove: (slot) => unlink(slot + 1),
     evict: () => {
       const oldest = links[0]!
       if (oldest !== 0) unlink(oldest)
       return oldest - 1
+    },
+    ranked: () => {
+      const slots: Array<number> = []
+      for (let index = links[older]!; index !== 0; index = links[2 * index + older]!) slots.push(index - 1)
+      return slots
     }
   }
 }

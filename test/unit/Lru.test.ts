@@ -50,7 +50,8 @@ const inStep = (all: ReadonlyArray<Step>): readonly [ReadonlyArray<number>, Read
       const isIn = naive.order.includes(step.slot)
       const name = step.do === "touch" ? (isIn ? "onHit" : "onInsert") : "remove"
       if (name === "remove" && !isIn) continue
-      policy[name](step.slot)
+      if (name === "onInsert") policy.onInsert(step.slot, 0, Infinity)
+      else policy[name](step.slot)
       naive[name](step.slot)
     }
   }
@@ -61,7 +62,7 @@ const inStep = (all: ReadonlyArray<Step>): readonly [ReadonlyArray<number>, Read
 describe("Lru", () => {
   it("evicts what was neither inserted nor hit for longest, then nothing", () => {
     const policy = Lru.make()
-    for (const slot of [0, 1, 2]) policy.onInsert(slot)
+    for (const slot of [0, 1, 2]) policy.onInsert(slot, 0, Infinity)
     policy.onHit(0)
     policy.remove(2)
     assert.deepStrictEqual([policy.evict(), policy.evict(), policy.evict(), policy.evict()], [1, 0, -1, -1])
@@ -69,12 +70,12 @@ describe("Lru", () => {
 
   it("takes a slot in again after it was evicted or removed", () => {
     const policy = Lru.make()
-    policy.onInsert(5)
+    policy.onInsert(5, 0, Infinity)
     assert.strictEqual(policy.evict(), 5)
-    policy.onInsert(5)
+    policy.onInsert(5, 0, Infinity)
     policy.remove(5)
     assert.strictEqual(policy.evict(), -1)
-    policy.onInsert(5)
+    policy.onInsert(5, 0, Infinity)
     assert.strictEqual(policy.evict(), 5)
   })
 
@@ -98,7 +99,7 @@ describe("Lru", () => {
     )
     const policy = Lru.make()
     const order = [62, 63, 64, 65, 127, 128, 129, 4_095, 100_000]
-    for (const slot of order) policy.onInsert(slot)
+    for (const slot of order) policy.onInsert(slot, 0, Infinity)
     assert.deepStrictEqual(
       order.map(() => policy.evict()),
       order

@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import type * as CacheEntry from "../../CacheEntry.js"
 import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
-import type { Policy } from "../../eviction/Lru.js"
+import type { Policy } from "../../eviction/Policy.js"
 import { Epochs } from "../epochs.js"
 import { closed } from "./service.js"
 import { steadyMillis } from "../steady.js"
@@ -62,7 +62,7 @@ export class Pool {
     region.nodes.set(key, node)
     this.entries++
     this.bytes += weight
-    this.options.policy.onInsert(slot)
+    this.options.policy.onInsert(slot, 0, entry.staleUntil)
     this.shrink()
     return true
   }
@@ -78,7 +78,7 @@ export class Pool {
     node.weight = weight
     node.entry = entry
     node.epoch = epoch
-    this.options.policy.onHit(node.slot)
+    this.options.policy.onReplace(node.slot, entry.staleUntil)
     this.shrink()
     return true
   }
