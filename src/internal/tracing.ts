@@ -39,7 +39,11 @@ export const traced = <A, E, R>(
           name,
           { kind: options.kind, attributes: options.attributes(), captureStackTrace: false },
           // a `use` that throws must not keep its span from ending
-          (span) => Effect.withParentSpan(Effect.suspend(() => use(span)), span)
+          (span) =>
+            Effect.withParentSpan(
+              Effect.suspend(() => use(span)),
+              span
+            )
         )
       : use(undefined)
   )

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Either, Exit, Layer, Schema, Stream, TestContext } from "effect"
 import { Cache, type CacheEntry, type CacheError, CacheStore, Envelope, Json, MemoryStore } from "effect-larder"
 import * as Lru from "effect-larder/Lru"
+import type { Policy } from "effect-larder/Policy"
 import { LeakOracle } from "effect-larder/testing"
 import fc from "fast-check"
 import * as v8 from "node:v8"
@@ -410,11 +411,16 @@ describe("MemoryStore: the pool against a naive model", () => {
       fc.property(bounds, history, ({ maxBytes, maxEntries }, steps) => {
         const inPolicy = new Set<number>()
         const lru = Lru.make()
-        const policy: Lru.Policy = {
-          onInsert: (slot) => {
+        const policy: Policy = {
+          ...lru,
+          onInsert: (slot, hash, expiresAt) => {
             assert.isFalse(inPolicy.has(slot), "a slot is inserted twice")
             inPolicy.add(slot)
-            lru.onInsert(slot)
+            lru.onInsert(slot, hash, expiresAt)
+          },
+          onReplace: (slot, expiresAt) => {
+            assert.isTrue(inPolicy.has(slot), "a slot is replaced that is not in")
+            lru.onReplace(slot, expiresAt)
           },
           onHit: (slot) => {
             assert.isTrue(inPolicy.has(slot), "a slot is hit that is not in")
