@@ -27,6 +27,11 @@ import * as keyText from "./internal/keyText.js"
 export interface KeyCodec<in out K> {
   /** The key string, at most 200 characters. Throws a `KeyError`, and nothing else, for a value that has no key. */
   readonly unsafeEncode: (key: K) => string
+  /**
+   * Where to look for what may be kept under a key, if there is a quicker way to tell than `unsafeEncode`: the key
+   * string, or any text that is no key string at all. Throws like `unsafeEncode`.
+   */
+  readonly unsafeProbe?: ((key: K) => string) | undefined
   /** The whole canonical text, only where `unsafeEncode` gives its digest. Throws like `unsafeEncode`. */
   readonly textOf: (key: K) => string | undefined
   /** The key value, from an undigested key or from `textOf`. `None` for anything else. Never throws. */
@@ -202,6 +207,16 @@ const decodeArguments = (text: string): Option.Option<ReadonlyArray<unknown>> =>
 const longOnly = (text: string): string | undefined => (text.length > keyText.maxKeyLength ? text : undefined)
 
 /**
+ * A text that is its own key need not be read through to be looked up: with a control character in it, or being no
+ * well-formed Unicode, it is nobody's key and nothing will be found.
+ */
+const probe = (value: unknown, root: string): string =>
+  typeof value === "string" && keyText.isPlainIfKey(value) ? value : unsafeEncodeAt(value, root)
+
+const unsafeProbeArguments = (args: ReadonlyArray<unknown>): string =>
+  args.length === 1 && args[0] !== undefined ? probe(args[0], "arguments[0]") : unsafeEncodeArguments(args)
+
+/**
  * Keys of any type, by their values alone.
  *
  * @since 0.1.0
@@ -209,6 +224,7 @@ const longOnly = (text: string): string | undefined => (text.length > keyText.ma
  */
 export const any: KeyCodec<unknown> = {
   unsafeEncode,
+  unsafeProbe: (key) => probe(key, "key"),
   textOf: (key) => longOnly(undigested(key, "key")),
   decode
 }
@@ -221,6 +237,7 @@ export const any: KeyCodec<unknown> = {
  */
 export const forArguments: KeyCodec<ReadonlyArray<unknown>> = {
   unsafeEncode: unsafeEncodeArguments,
+  unsafeProbe: unsafeProbeArguments,
   textOf: (args) => longOnly(undigestedArguments(args)),
   decode: decodeArguments
 }
@@ -256,6 +273,8 @@ export const forSchema = <K, I>(schema: Schema.Schema<K, I>): KeyCodec<K> => {
     direct && (typeof key === "string" || typeof key === "number") ? key : toPlain(key)
   return {
     unsafeEncode: (key) => unsafeEncode(plain(key)),
+    unsafeProbe: (key) =>
+      direct && typeof key === "string" && keyText.isPlainIfKey(key) ? key : unsafeEncode(plain(key)),
     textOf: (key) => longOnly(undigested(plain(key), "key")),
     decode: (text) => Option.flatMap(decode(text), fromPlain)
   }

@@ -152,6 +152,8 @@ export interface TierSize {
  * @category models
  */
 export interface LiveView<in out A, in out E> {
+  /** The entry, if it is still fresh at `until` (milliseconds, now or later) and none of its tags was invalidated. Counts as a use. */
+  readonly fresh: (key: string, until: number) => CacheEntry.CacheEntry<A, E> | undefined
   /** The entry, unless it is gone at `now` (milliseconds) or one of its tags was invalidated. Counts as a use. */
   readonly get: (key: string, now: number) => CacheEntry.CacheEntry<A, E> | undefined
   /** The same without counting as a use. */

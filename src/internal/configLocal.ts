@@ -31,10 +31,13 @@ export const localKey = "effect-larder/CacheConfig/Local"
 /** Never a requirement: only looked up where it may be. */
 const Tag: Context.Tag<Local, Local> = Context.GenericTag<Local>(localKey)
 
+/** Whether this program has ever laid an override: before that no Context need be looked into. */
+let isUsed = false
+
 /** The override in force in a fiber's Context (`fiber.currentContext`), or `undefined`. Made for the hot path. */
 export const localOf = (context: Context.Context<never>): Local | undefined =>
   // only `withLocal` puts anything under this key
-  context.unsafeMap.get(localKey) as Local | undefined
+  isUsed ? (context.unsafeMap.get(localKey) as Local | undefined) : undefined
 
 const decoders: { readonly [K in keyof Local]: (field: string, input: unknown) => Either.Either<unknown, Problem> } = {
   mode: Values.oneOf(modes),
@@ -99,5 +102,7 @@ const nest = (outer: Local | undefined, inner: Local): Local =>
       })
 
 /** The Context with an override laid over the one in force. */
-export const withLocal = <R>(context: Context.Context<R>, local: Local): Context.Context<R> =>
-  Context.add(context, Tag, nest(localOf(context), local))
+export const withLocal = <R>(context: Context.Context<R>, local: Local): Context.Context<R> => {
+  isUsed = true
+  return Context.add(context, Tag, nest(localOf(context), local))
+}

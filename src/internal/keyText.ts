@@ -38,6 +38,10 @@ export const isPlain = (text: string): boolean => {
   )
 }
 
+/** Whether a string that is some key's text is its own key: all other keys start with the mark, and none is longer. */
+export const isPlainIfKey = (text: string): boolean =>
+  text.length <= maxKeyLength && text.length !== 0 && text.charCodeAt(0) !== 0x7e
+
 /** A JSON string without control characters or lone surrogates in it, not even DEL and C1, which JSON leaves alone. */
 export const quote = (text: string): string =>
   needsEscape.test(text)

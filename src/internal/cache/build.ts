@@ -15,6 +15,12 @@ import * as Operations from "./operations.js"
 
 const TypeId: Cache.TypeId = "~effect-larder/Cache"
 
+/** Under this a cache that was made here carries its machinery; one that somebody else made, for a test, has none. */
+const coreKey: unique symbol = Symbol("effect-larder/Cache/core")
+
+export const coreOf = <K, A, E, R>(cache: Cache.Cache<K, A, E, R>): Core<K, A, E, R> | undefined =>
+  (cache as { readonly [coreKey]?: Core<K, A, E, R> })[coreKey]
+
 const getMany = <K, A, E, R>(core: Core<K, A, E, R>): Cache.Cache<K, A, E, R>["getMany"] => {
   const many = (keys: Iterable<K>, options?: { readonly mode: "either" }) =>
     Effect.flatMap(Batch.getMany(core, keys), (answers: ReadonlyArray<Answer<A, E>>) =>
@@ -33,7 +39,7 @@ type Typed<E, K> = Effect.Effect<void, E | CacheError.KeyError> & Effect.Effect<
 const toCache = <K, A, E, R>(core: Core<K, A, E, R>): Cache.Cache<K, A, E, R> => {
   const typed = <E2>(effect: Effect.Effect<void, E2 | CacheError.KeyError>) => effect as Typed<E2, K>
   const entries = Operations.entries(core)
-  return {
+  const cache: Cache.Cache<K, A, E, R> = {
     [TypeId]: TypeId,
     name: core.definition.name,
     get: core.get,
@@ -54,6 +60,8 @@ const toCache = <K, A, E, R>(core: Core<K, A, E, R>): Cache.Cache<K, A, E, R> =>
     entries,
     stats: Operations.stats(core)
   }
+  // not enumerable: a cache that is printed or copied shows what it is for
+  return Object.defineProperty(cache, coreKey, { value: core })
 }
 
 export const make = <K, A, E, R>(

@@ -16,13 +16,16 @@ import { closed } from "../store/service.js"
 import { hashKey, isTraced, traced } from "../tracing.js"
 import { Counters } from "./counters.js"
 import type { Flight, Landing } from "./flight.js"
-import { giveUpOn, linkTo } from "./flight.js"
+import { giveUpOn } from "./flight.js"
+import type { Hits, Target } from "./get.js"
+import { Get } from "./get.js"
 import type { Departure } from "./loader.js"
 import { Loader } from "./loader.js"
 import type { Answer, Definition, Outcome } from "./model.js"
 import type { Settings } from "./settings.js"
 import { judge, withLocal } from "./settings.js"
 import { steady } from "../steady.js"
+import { traceGet, traceWait } from "./traces.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
@@ -61,37 +64,50 @@ const hows: Record<Landing<unknown, unknown>["how"], readonly [owner: Outcome, j
   failed: ["failed", "failed"]
 }
 
-export class Core<K, A, E, R> {
+export class Core<K, A, E, R> implements Hits<K, A, E>, Target<K, A, E, R> {
   readonly counters = new Counters()
   readonly clock = steady
   readonly loader: Loader<K, A, E, R>
   isClosed = false
-  /** No condition and no mode stands between a key and the nearest tier, unless a local override is in force. */
-  private readonly direct: boolean
+  private readonly unsafeProbe: (key: K) => string
+  /** The nearest tier, if no condition and no mode stands between it and a key, unless by a local override. */
+  private hitView: CacheStore.LiveView<A, E> | undefined
+  private readonly near: CacheStore.LiveView<A, E> | undefined
 
   constructor(readonly definition: Definition<K, A, E, R>) {
+    this.near = definition.region.near
+    this.unsafeProbe = definition.keys.unsafeProbe ?? definition.keys.unsafeEncode
     this.loader = new Loader(definition, this.counters, this.clock)
     const { settings, when } = definition
-    this.direct = settings.mode === "default" && when === undefined && !settings.traceHits
+    const isDirect = settings.mode === "default" && when === undefined && !settings.traceHits
+    this.hitView = isDirect ? this.near : undefined
   }
 
-  readonly get = (key: K): Effect.Effect<A, E, R> =>
-    Effect.withFiberRuntime<A, E, R>((fiber) => {
-      const { near } = this.definition.region
-      if (this.direct && near !== undefined && localOf(fiber.currentContext) === undefined) {
-        const id = this.encode(key)
-        if (typeof id === "string") {
-          const now = this.clock.now(fiber)
-          const entry = near.get(id, now)
-          if (entry !== undefined && now < entry.freshUntil && !this.isClosed) {
-            this.counters.fresh++
-            this.counters.savedMillis += entry.loadMillis
-            return entry.exit
-          }
-        }
-      }
-      return Effect.flatMap(this.answer(key), (answer) => answer.exit)
-    })
+  readonly get = (key: K): Effect.Effect<A, E, R> => new Get(this, key)
+
+  hitsOf(): this {
+    return this
+  }
+
+  /** The nearest tier's answer, where nothing in force asks for more than that. */
+  hit(key: K, fiber: AnyFiber): CacheEntry.CacheEntry<A, E> | undefined {
+    const view = this.hitView
+    if (view === undefined || localOf(fiber.currentContext) !== undefined) return undefined
+    const id = this.probe(key)
+    if (id === undefined) return undefined
+    const { clock } = this
+    const entry = view.fresh(id, clock.atMost(fiber))
+    return entry === undefined && clock.isGuessed ? view.fresh(id, clock.now(fiber)) : entry
+  }
+
+  count(entry: CacheEntry.CacheEntry<unknown, unknown>): void {
+    this.counters.fresh++
+    this.counters.savedMillis += entry.loadMillis
+  }
+
+  whole(key: K): Effect.Effect<A, E, R> {
+    return Effect.flatMap(this.answer(key), (answer) => answer.exit)
+  }
 
   /** One get with all that is known about it. From taking a place in a flight to leaving it nothing can come between. */
   answer(key: K, mode?: Settings["mode"]): Effect.Effect<Answer<A, E>, E, R> {
@@ -102,7 +118,13 @@ export class Core<K, A, E, R> {
         const call: Call = { settings, fiber, restore, startedAt: this.clock.now(fiber) }
         const answer = () => this.settle(this.decide(key, call), call)
         // inside its span nothing begins before the span: the load that it may start is the span's child
-        return settings.traceHits && isTraced(fiber) ? this.traceGet(key, Effect.suspend(answer), fiber) : answer()
+        return settings.traceHits && isTraced(fiber)
+          ? traceGet(
+              { cache: this.definition.name, id: this.encode(key), clock: this.clock },
+              Effect.suspend(answer),
+              fiber
+            )
+          : answer()
       })
     )
   }
@@ -118,6 +140,15 @@ export class Core<K, A, E, R> {
     } catch (error) {
       if (error instanceof CacheError.KeyError) return error
       throw error
+    }
+  }
+
+  /** Where to look for the key; the whole way tells what is wrong with one that cannot be a key. */
+  private probe(key: K): string | undefined {
+    try {
+      return this.unsafeProbe(key)
+    } catch {
+      return undefined
     }
   }
 
@@ -161,7 +192,7 @@ export class Core<K, A, E, R> {
 
   private seek(key: K, id: string, call: Call, asked: Asked<A, E> | undefined): Ticket<K, A, E, R> {
     const { settings, startedAt } = call
-    const found = asked?.found ?? this.near(id, call)
+    const found = asked?.found ?? this.nearest(id, call)
     const verdict = judge(found?.entry, settings, startedAt)
     if (found !== undefined && (verdict === "fresh" || verdict === "stale")) {
       if (verdict === "stale") this.loader.refreshInBackground(key, id, settings, call.fiber)
@@ -172,9 +203,9 @@ export class Core<K, A, E, R> {
     return this.embark(key, id, call, { previous: verdict === "fallback" ? fallback : undefined, since: asked?.epoch })
   }
 
-  private near(id: string, call: Call): Pick<CacheStore.Found<A, E>, "entry" | "tier"> | undefined {
+  private nearest(id: string, call: Call): Pick<CacheStore.Found<A, E>, "entry" | "tier"> | undefined {
     if (call.settings.mode === "reload") return undefined
-    const entry = this.definition.region.near?.get(id, call.startedAt)
+    const entry = this.near?.get(id, call.startedAt)
     return entry && { entry, tier: 1 }
   }
 
@@ -250,7 +281,7 @@ export class Core<K, A, E, R> {
         return Effect.succeed(landing === timedOut ? this.giveUp(flight, call) : this.disembark(landing, owner))
       }
     )
-    return owner || !isTraced(call.fiber) ? wait : this.traceWait(flight, wait)
+    return owner || !isTraced(call.fiber) ? wait : traceWait(this.definition.name, flight, wait)
   }
 
   private disembark(landing: Landing<A, E>, owner: boolean): Answer<A, E> {
@@ -303,44 +334,10 @@ export class Core<K, A, E, R> {
     return { exit, outcome: "failed", entry: undefined, tier: undefined }
   }
 
-  private traceGet(
-    key: K,
-    answer: Effect.Effect<Answer<A, E>, E, R>,
-    fiber: AnyFiber
-  ): Effect.Effect<Answer<A, E>, E, R> {
-    const id = this.encode(key)
-    const attributes = {
-      "cache.name": this.definition.name,
-      ...(typeof id === "string" ? { "cache.key_hash": hashKey(id) } : {})
-    }
-    return Effect.useSpan("larder.get", { kind: "internal", attributes, captureStackTrace: false }, (span) =>
-      Effect.map(Effect.withParentSpan(answer, span), (result) => {
-        span.attribute("cache.outcome", result.outcome)
-        if (result.tier !== undefined) span.attribute("cache.tier", result.tier)
-        if (result.entry !== undefined) {
-          span.attribute("cache.age_ms", Math.max(0, this.clock.now(fiber) - result.entry.createdAt))
-        }
-        return result
-      })
-    )
-  }
-
-  /** A later waiter gets a span of its own, and the load and the wait are linked both ways. */
-  private traceWait(flight: Flight<K, A, E>, wait: Effect.Effect<Answer<A, E>>): Effect.Effect<Answer<A, E>> {
-    const attributes = { "cache.name": this.definition.name, "cache.key_hash": hashKey(flight.id) }
-    return Effect.useSpan("larder.wait", { kind: "internal", attributes, captureStackTrace: false }, (span) => {
-      flight.linkWaiter(span)
-      return Effect.map(wait, (answer) => {
-        span.attribute("cache.outcome", answer.outcome)
-        if (flight.span !== undefined) span.addLinks([linkTo(flight.span)])
-        return answer
-      })
-    })
-  }
-
   /** After this no get starts a load; those in the air are brought down, and their finalizers have run. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.isClosed = true
+    this.hitView = undefined
     return this.loader.close
   })
 }

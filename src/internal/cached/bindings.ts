@@ -17,6 +17,7 @@ import type * as Cache from "../../Cache.js"
 import type * as CacheError from "../../CacheError.js"
 import * as CacheStore from "../../CacheStore.js"
 import * as Build from "../cache/build.js"
+import type { Core } from "../cache/core.js"
 import type { Options } from "../cache/define.js"
 import { closed } from "../store/service.js"
 
@@ -32,6 +33,7 @@ export class Bindings<K, A, E, R> {
   /** Nearly every call meets the store that the one before met. */
   private lastStore: CacheStore.Service | undefined
   private lastCache: Cache.Cache<K, A, E, R> | undefined
+  private lastCore: Core<K, A, E, R> | undefined
 
   constructor(
     readonly name: string,
@@ -66,6 +68,16 @@ export class Bindings<K, A, E, R> {
     })
   }
 
+  /** For a get that wants its hits at once. */
+  hitsOf(fiber: AnyFiber): Core<K, A, E, R> | undefined {
+    // whatever is under the Tag's key was put there under the Tag
+    const store = fiber.currentContext.unsafeMap.get(CacheStore.CacheStore.key) as CacheStore.Service | undefined
+    if (store === undefined) return undefined
+    if (store === this.lastStore) return this.lastCore
+    const cache = this.cacheOf(store)
+    return cache && Build.coreOf(cache)
+  }
+
   private cacheOf(store: CacheStore.Service): Cache.Cache<K, A, E, R> | undefined {
     if (this.lastStore === store) return this.lastCache
     const cache = this.caches.get(store)
@@ -76,6 +88,7 @@ export class Bindings<K, A, E, R> {
   private remember(store: CacheStore.Service, cache: Cache.Cache<K, A, E, R>): void {
     this.lastStore = store
     this.lastCache = cache
+    this.lastCore = Build.coreOf(cache)
   }
 
   private open(store: CacheStore.Service, fiber: AnyFiber): Opening<K, A, E, R> {

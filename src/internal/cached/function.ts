@@ -1,12 +1,16 @@
 /** The functions that `Cached` hands out: the call itself, and the controls that it carries. */
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Cache from "../../Cache.js"
 import type * as CacheConfig from "../../CacheConfig.js"
 import * as CacheError from "../../CacheError.js"
 import * as CacheKey from "../../CacheKey.js"
+import type * as CacheStore from "../../CacheStore.js"
 import type { Options as CacheOptions } from "../cache/define.js"
+import type { Target } from "../cache/get.js"
+import { Get } from "../cache/get.js"
 import { localOf } from "../configLocal.js"
 import { given } from "../keyText.js"
 import { Bindings } from "./bindings.js"
@@ -60,7 +64,7 @@ const spreadArgs = (option: unknown): unknown =>
 const isKey = (key: unknown): boolean => key === undefined || typeof key === "function" || Schema.isSchema(key)
 
 /** A cached function without its types. */
-export class CachedFunction<A, E, R> {
+export class CachedFunction<A, E, R> implements Target<Args, A, E, R | CacheStore.CacheStore> {
   private readonly bindings: Bindings<Args, A, E, R>
   private warned = false
 
@@ -85,11 +89,18 @@ export class CachedFunction<A, E, R> {
     this.bindings = new Bindings(name, all as CacheOptions<Args, A, E, R>)
   }
 
-  readonly call = (args: Args) =>
-    this.bindings.use(
+  readonly call = (args: Args) => new Get(this, args)
+
+  hitsOf(fiber: Fiber.RuntimeFiber<unknown, unknown>) {
+    return this.bindings.hitsOf(fiber)
+  }
+
+  whole(args: Args): Effect.Effect<A, E, R | CacheStore.CacheStore> {
+    return this.bindings.use(
       (cache) => cache.get(args),
       (failure) => this.without(args, failure)
     )
+  }
 
   /** The store cannot be had, so there is nothing but the function itself; a strict one fails instead. */
   private without(args: Args, failure: CacheError.StoreFailure): Effect.Effect<A, E, R> {

@@ -1,0 +1,147 @@
+/**
+ * One get, as an effect that answers a hit by itself.
+ *
+ * Most gets are hits, and a hit is a look into a Map; running an effect costs several times that. So this effect finds
+ * out in the moment it is run whether the answer is there, in the fiber that runs it, and takes the shortest way out:
+ *
+ * - `yield*`ed in a generator, its iterator is done at once, and the runtime does not come into it;
+ * - run in any other way, it is to the runtime what `Effect.sync` is;
+ * - for all that is no plain hit it is the effect of the whole way, run as any other.
+ *
+ * Nothing is decided before it is run: the fiber's own Clock, Context and overrides are asked each time. A counted hit
+ * is one that was handed out.
+ */
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { YieldWrap } from "effect/Utils"
+import type * as CacheEntry from "../../CacheEntry.js"
+import { currentFiber } from "../currentFiber.js"
+
+type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+
+/** What a get needs to know of a cache. */
+export interface Hits<in K, out A, out E> {
+  /** A fresh entry that can be served as things are for this fiber. Changes nothing that can be seen. */
+  readonly hit: (key: K, fiber: AnyFiber) => CacheEntry.CacheEntry<A, E> | undefined
+  /** The entry was handed out. */
+  readonly count: (entry: CacheEntry.CacheEntry<unknown, unknown>) => void
+}
+
+/** Where a get goes: to a cache in hand, or to one that has to be found in the fiber's Context first. */
+export interface Target<in K, out A, out E, out R> {
+  readonly hitsOf: (fiber: AnyFiber) => Hits<K, A, E> | undefined
+  /** The get with all that may belong to it: asking stores, loading, waiting. */
+  readonly whole: (key: K) => Effect.Effect<A, E, R>
+}
+
+type Hit<A, E> = CacheEntry.CacheEntry<A, E> & { readonly exit: Exit.Success<A, E> }
+
+const isSuccess = <A, E>(entry: CacheEntry.CacheEntry<A, E> | undefined): entry is Hit<A, E> =>
+  entry !== undefined && entry.exit._tag === "Success"
+
+/**
+ * How the runtime is told what an effect is. That is Effect's own business, so it is read off an effect that has it;
+ * should it ever look different, hits take one step more and all else is as it was.
+ */
+const sample = Effect.sync(() => 1) as { readonly _op?: unknown; readonly effect_instruction_i0?: unknown }
+const asCommit = "Commit"
+const asSync = sample._op === "Sync" && typeof sample.effect_instruction_i0 === "function" ? "Sync" : asCommit
+
+/** After so many hits in a row that the runtime has not seen, others get their turn, as they do after so many effects. */
+const hitsBeforeYield = 2_048
+let hitsUnseen = 0
+
+/**
+ * What a get has found, between the moment in which the runtime asks what it is and the moment in which it takes it:
+ * one step, nothing else runs in it, so one place is enough for all.
+ */
+let foundIn: Hits<never, unknown, unknown> | undefined
+let found: CacheEntry.CacheEntry<unknown, unknown> | undefined
+
+const handOut = (): CacheEntry.CacheEntry<unknown, unknown> | undefined => {
+  const entry = found
+  if (entry !== undefined) {
+    found = undefined
+    foundIn!.count(entry)
+  }
+  return entry
+}
+
+export class Get<K, A, E, R> extends Effectable.Class<A, E, R> {
+  constructor(
+    private readonly target: Target<K, A, E, R>,
+    private readonly key: K
+  ) {
+    super()
+  }
+
+  /** @internal a hit for a generator, counted */
+  take(): Hit<A, E> | undefined {
+    const fiber = currentFiber()
+    if (fiber === undefined || fiber === null) return undefined
+    const hits = this.target.hitsOf(fiber)
+    const entry = hits?.hit(this.key, fiber)
+    if (!isSuccess(entry)) return undefined
+    hits!.count(entry)
+    return entry
+  }
+
+  /** Read by the runtime to know what to do with this effect: the moment in which it is run. */
+  get _op(): string {
+    const fiber = currentFiber()
+    if (fiber === undefined || fiber === null) return asCommit
+    const hits = this.target.hitsOf(fiber)
+    found = hits?.hit(this.key, fiber)
+    foundIn = hits
+    return isSuccess(found) ? asSync : asCommit
+  }
+
+  /** What the runtime calls for the value of a `Sync`. */
+  effect_instruction_i0(): A {
+    // `_op` has said so because this get has found one
+    return (handOut() as Hit<A, E>).exit.value
+  }
+
+  override commit(): Effect.Effect<A, E, R> {
+    const entry = handOut() as CacheEntry.CacheEntry<A, E> | undefined
+    return entry === undefined ? this.target.whole(this.key) : entry.exit
+  }
+
+  override [Symbol.iterator](): Effect.EffectGenerator<Effect.Effect<A, E, R>> {
+    // the types of a generator say more of it than `yield*` asks for
+    return new Answer(this) as unknown as Effect.EffectGenerator<Effect.Effect<A, E, R>>
+  }
+}
+
+/** The one step of a `yield*`: done at once with a hit, or an effect for the runtime and then done with its value. */
+class Answer<K, A, E, R> implements Iterator<YieldWrap<Effect.Effect<A, E, R>>, A, A> {
+  private asked = false
+
+  constructor(private readonly get: Get<K, A, E, R>) {}
+
+  next(answer: A): IteratorResult<YieldWrap<Effect.Effect<A, E, R>>, A> {
+    if (this.asked) return { done: true, value: answer }
+    if (hitsUnseen < hitsBeforeYield) {
+      const entry = this.get.take()
+      if (entry !== undefined) {
+        hitsUnseen++
+        return { done: true, value: entry.exit.value }
+      }
+      this.asked = true
+      return { done: false, value: new YieldWrap(this.get) }
+    }
+    hitsUnseen = 0
+    this.asked = true
+    return { done: false, value: new YieldWrap(Effect.zipRight(Effect.yieldNow(), this.get)) }
+  }
+
+  return(value: A): IteratorResult<YieldWrap<Effect.Effect<A, E, R>>, A> {
+    return { done: true, value }
+  }
+
+  throw(error: unknown): never {
+    throw error
+  }
+}
