@@ -36,6 +36,10 @@ const compareEvery = 1_000
 const noise = 50
 const slewing = 0.001
 
+/** The `Clock` in force for a fiber. */
+export const clockOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Clock.Clock =>
+  fiber.currentDefaultServices.unsafeMap.get(Clock.Clock.key)
+
 /** What is known of one `Clock`. */
 interface Comparison {
   readonly correction: number
@@ -91,7 +95,7 @@ export class SteadyClock {
 
   /** Milliseconds since the epoch, by the fiber's own `Clock`. */
   now(fiber: Fiber.RuntimeFiber<unknown, unknown>): number {
-    const clock: Clock.Clock = fiber.currentDefaultServices.unsafeMap.get(Clock.Clock.key)
+    const clock = clockOf(fiber)
     const wall = clock.unsafeCurrentTimeMillis()
     const elapsed = wall - this.lastWall
     return elapsed >= 0 && elapsed < compareEvery && clock === this.clock

@@ -1,6 +1,7 @@
 /** What a finished load means: what those who wait get, and what is kept. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
+import { isDigest } from "../keyText.js"
 import type * as CacheEntry from "../../CacheEntry.js"
 import type { Flight, Landing } from "./flight.js"
 import type { Definition } from "./model.js"
@@ -44,7 +45,7 @@ export const conclude = <K, A, E, R>(
       timeToLive,
       settings: flight.settings,
       tags: flight.settings.tags.length === 0 ? own : [...own, ...flight.settings.tags],
-      keyText: definition.keys.textOf(flight.key)
+      keyText: isDigest(flight.id) ? definition.keys.textOf(flight.key) : undefined
     })
     const kept = timeToLive > 0 && endedAt < entry.staleUntil ? entry : undefined
     const how = Exit.isSuccess(exit) ? "loaded" : "failed"

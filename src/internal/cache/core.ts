@@ -56,6 +56,8 @@ export type Ticket<K, A, E, R> = Effect.Effect<Answer<A, E>, E, R> | Place<K, A,
 
 const timedOut = Symbol("timed out")
 
+const exitOf = <A, E>(answer: Answer<A, E>): Exit.Exit<A, E> => answer.exit
+
 const hows: Record<Landing<unknown, unknown>["how"], readonly [owner: Outcome, joiner: Outcome]> = {
   fresh: ["fresh", "fresh"],
   stale: ["stale", "stale"],
@@ -106,25 +108,38 @@ export class Core<K, A, E, R> implements Hits<K, A, E>, Target<K, A, E, R> {
   }
 
   whole(key: K): Effect.Effect<A, E, R> {
-    return Effect.flatMap(this.answer(key), (answer) => answer.exit)
+    return this.run(key, undefined, exitOf)
   }
 
-  /** One get with all that is known about it. From taking a place in a flight to leaving it nothing can come between. */
+  /** One get with all that is known about it. */
   answer(key: K, mode?: Settings["mode"]): Effect.Effect<Answer<A, E>, E, R> {
+    return this.run(key, mode, Effect.succeed)
+  }
+
+  /** One get. From taking a place in a flight to leaving it nothing can come between. */
+  private run<X>(
+    key: K,
+    mode: Settings["mode"] | undefined,
+    take: (answer: Answer<A, E>) => Effect.Effect<X, E>
+  ): Effect.Effect<X, E, R> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.withFiberRuntime((fiber) => {
         const inForce = this.settingsOf(fiber)
         const settings = mode === undefined ? inForce : { ...inForce, mode }
         const call: Call = { settings, fiber, restore, startedAt: this.clock.now(fiber) }
-        const answer = () => this.settle(this.decide(key, call), call)
         // inside its span nothing begins before the span: the load that it may start is the span's child
-        return settings.traceHits && isTraced(fiber)
-          ? traceGet(
-              { cache: this.definition.name, id: this.encode(key), clock: this.clock },
-              Effect.suspend(answer),
-              fiber
-            )
-          : answer()
+        if (settings.traceHits && isTraced(fiber)) {
+          const id = this.encode(key)
+          const answer = Effect.suspend(() => this.settle(this.decide(key, call), call))
+          return Effect.flatMap(traceGet({ cache: this.definition.name, id, clock: this.clock }, answer, fiber), take)
+        }
+        const ticket = this.decide(key, call)
+        // the shortest way for what has landed already: it was in the air for nobody else
+        if (!Effect.isEffect(ticket) && ticket.flight.landing !== undefined) {
+          ticket.flight.waiters--
+          return take(this.disembark(ticket.flight.landing, ticket.owner))
+        }
+        return Effect.flatMap(this.settle(ticket, call), take)
       })
     )
   }
@@ -225,7 +240,9 @@ export class Core<K, A, E, R> implements Hits<K, A, E>, Target<K, A, E, R> {
         Effect.suspend(() => this.settle(this.decide(key, call), call))
       )
     }
-    const flight = present ?? this.loader.depart({ key, id, settings, fiber, kind, ...known })
+    const { previous, since } = known
+    const flight =
+      present ?? this.loader.depart({ key, id, settings, fiber, kind, previous, since, runtime: undefined })
     flight.waiters++
     return { flight, owner: present === undefined }
   }
@@ -274,13 +291,14 @@ export class Core<K, A, E, R> implements Hits<K, A, E>, Target<K, A, E, R> {
       flight.waiters--
       return Effect.succeed(this.disembark(flight.landing, owner))
     }
-    const wait = Effect.flatMap(
-      Effect.onInterrupt(call.restore(this.limited(flight, call)), () => this.leave(place)),
-      (landing) => {
+    const wait = Effect.matchCauseEffect(call.restore(this.limited(flight, call)), {
+      // waiting cannot fail: it was interrupted
+      onFailure: (cause) => Effect.zipRight(this.leave(place), Effect.failCause(cause)),
+      onSuccess: (landing) => {
         flight.waiters--
         return Effect.succeed(landing === timedOut ? this.giveUp(flight, call) : this.disembark(landing, owner))
       }
-    )
+    })
     return owner || !isTraced(call.fiber) ? wait : traceWait(this.definition.name, flight, wait)
   }
 

@@ -43,7 +43,7 @@ export class Flight<K, A, E> {
   startedAt = 0
   span: Tracer.Span | undefined = undefined
   cancelDeadline: (() => void) | undefined = undefined
-  private readonly waiting: Array<Tracer.AnySpan> = []
+  private waiting: Array<Tracer.AnySpan> | undefined = undefined
   private linked = 0
   private landed: Deferred.Deferred<Landing<A, E>> | undefined = undefined
   private found: Deferred.Deferred<void> | undefined = undefined
@@ -98,13 +98,13 @@ export class Flight<K, A, E> {
   linkWaiter(span: Tracer.AnySpan): void {
     if (this.linked === maxLinks) return
     this.linked++
-    if (this.span === undefined) this.waiting.push(span)
+    if (this.span === undefined) (this.waiting ??= []).push(span)
     else this.span.addLinks([linkTo(span)])
   }
 
   begin(span: Tracer.Span | undefined): void {
     this.span = span
-    if (span !== undefined && this.waiting.length > 0) span.addLinks(this.waiting.map(linkTo))
+    if (span !== undefined && this.waiting !== undefined) span.addLinks(this.waiting.map(linkTo))
   }
 }
 

@@ -18,6 +18,7 @@ import type * as Fiber from "effect/Fiber"
 import { YieldWrap } from "effect/Utils"
 import type * as CacheEntry from "../../CacheEntry.js"
 import { currentFiber } from "../currentFiber.js"
+import { asCommit, asSync } from "../instructions.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
@@ -40,14 +41,6 @@ type Hit<A, E> = CacheEntry.CacheEntry<A, E> & { readonly exit: Exit.Success<A, 
 
 const isSuccess = <A, E>(entry: CacheEntry.CacheEntry<A, E> | undefined): entry is Hit<A, E> =>
   entry !== undefined && entry.exit._tag === "Success"
-
-/**
- * How the runtime is told what an effect is. That is Effect's own business, so it is read off an effect that has it;
- * should it ever look different, hits take one step more and all else is as it was.
- */
-const sample = Effect.sync(() => 1) as { readonly _op?: unknown; readonly effect_instruction_i0?: unknown }
-const asCommit = "Commit"
-const asSync = sample._op === "Sync" && typeof sample.effect_instruction_i0 === "function" ? "Sync" : asCommit
 
 /** After so many hits in a row that the runtime has not seen, others get their turn, as they do after so many effects. */
 const hitsBeforeYield = 2_048

@@ -18,9 +18,11 @@ import * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 import { localKey, localOf } from "../configLocal.js"
 import { unknownEpoch } from "../epochs.js"
-import { hashKey, traced } from "../tracing.js"
+import { immediate } from "../instructions.js"
+import { hashKey, isTraced, traced } from "../tracing.js"
 import type { Counters } from "./counters.js"
 import { conclude, fallBack } from "./conclude.js"
+import { Deadlines } from "./deadlines.js"
 import { Flight, interrupt } from "./flight.js"
 import type { Definition } from "./model.js"
 import type { Settings } from "./settings.js"
@@ -57,6 +59,7 @@ export class Loader<K, A, E, R> {
   private readonly aloft = new Set<Flight<K, A, E>>()
   /** Keys (or, under no key, everything) whose invalidation is under way: what loads meanwhile is not stored. */
   private readonly overtaking = new Map<string | undefined, number>()
+  private readonly deadlines: Deadlines
   private nesting = 0
   /** How often something was overtaken: who has waited compares, to know whether it happened meanwhile. */
   overtakes = 0
@@ -67,6 +70,7 @@ export class Loader<K, A, E, R> {
     private readonly clock: SteadyClock
   ) {
     this.guard = new StoreGuard(definition, counters)
+    this.deadlines = new Deadlines(clock)
   }
 
   get inFlight(): number {
@@ -91,27 +95,30 @@ export class Loader<K, A, E, R> {
 
   /**
    * Starts a flight at once, in a fiber of its own that inherits the caller's fiber refs. A lookup that is synchronous
-   * has landed when this returns.
+   * has landed when this returns; where it is but one call it has not even needed a fiber.
    */
   depart(departure: Departure<K, A, E>): Flight<K, A, E> {
     const { fiber, id, key, previous, settings } = departure
-    const { complete } = this.definition.region
+    const { complete, near } = this.definition.region
     const flight = new Flight<K, A, E>(id, key, settings, departure.kind)
     flight.detached = this.overtaking.size > 0 && (this.overtaking.has(id) || this.overtaking.has(undefined))
     if (departure.kind === "load") flight.locate(previous)
     else flight.previous = previous
+    const since = near?.epoch()
+    const prepared = complete && !isTraced(fiber) ? this.begin(flight, fiber) : undefined
+    const exit = prepared && this.atOnce(prepared)
+    if (exit !== undefined) {
+      const trip: Trip<K, A, E> = { flight, caller: fiber, runtime: departure.runtime }
+      this.settleHere(trip, exit, since)
+      this.arrive(trip, exit as Exit.Exit<never, E>)
+      return flight
+    }
+    // made now: by the time it lands the caller may be at something else
+    const runtime = this.runtimeOf(departure)
+    const trip: Trip<K, A, E> = { flight, caller: fiber, runtime }
     this.flights.set(id, flight)
     this.aloft.add(flight)
-    const runtime =
-      departure.runtime ??
-      Runtime.make({
-        context: this.contextOf(fiber),
-        runtimeFlags: Runtime.defaultRuntimeFlags,
-        fiberRefs: fiber.getFiberRefs()
-      })
-    const since = this.definition.region.near?.epoch()
-    const trip: Trip<K, A, E> = { flight, caller: fiber, runtime }
-    const body = complete ? this.lookup(trip) : this.journey(trip, departure.since)
+    const body = prepared ?? (complete ? this.lookup(trip) : this.journey(trip, departure.since))
     this.nesting++
     const child = Runtime.runFork(runtime)(body, { immediate: this.nesting < maxNesting })
     this.nesting--
@@ -123,6 +130,25 @@ export class Loader<K, A, E, R> {
     })
     if (flight.landing === undefined && complete) this.armDeadline(trip)
     return flight
+  }
+
+  private atOnce(prepared: Effect.Effect<A, E>): Exit.Exit<A, E> | undefined {
+    if (this.nesting >= maxNesting) return undefined
+    this.nesting++
+    const exit = immediate(prepared)
+    this.nesting--
+    return exit
+  }
+
+  private runtimeOf({ fiber, runtime }: Departure<K, A, E>): Runtime.Runtime<never> {
+    return (
+      runtime ??
+      Runtime.make({
+        context: this.contextOf(fiber),
+        runtimeFlags: Runtime.defaultRuntimeFlags,
+        fiberRefs: fiber.getFiberRefs()
+      })
+    )
   }
 
   /** Those who wait for it still get what it brings; nobody who comes now does, and it is not stored. */
@@ -168,7 +194,10 @@ export class Loader<K, A, E, R> {
     const all = [...this.aloft]
     // all before the first is interrupted: one that landed meanwhile might begin another
     for (const flight of all) this.detach(flight)
-    return Effect.forEach(all, interrupt, { discard: true, concurrency: "unbounded" })
+    return Effect.zipRight(
+      Effect.forEach(all, interrupt, { discard: true, concurrency: "unbounded" }),
+      this.deadlines.close
+    )
   })
 
   /** The captured requirements, but the caller's span and local configuration: a load is part of the caller's trace. */
@@ -184,16 +213,24 @@ export class Loader<K, A, E, R> {
     return Context.unsafeMake(merged)
   }
 
-  /** The lookup itself, timed and, where somebody looks, inside a span. */
+  /** The lookup itself, timed. */
+  private begin(flight: Flight<K, A, E>, caller: AnyFiber): Effect.Effect<A, E> {
+    flight.startedAt = this.clock.now(caller)
+    this.counters.loads++
+    try {
+      // the context holds what `R` asks for: captured, or the caller's own (see `contextOf`)
+      return this.definition.lookup(flight.key) as Effect.Effect<A, E>
+    } catch (defect) {
+      return Exit.die(defect)
+    }
+  }
+
+  /** The same in the flight's fiber and, where somebody looks, inside a span. */
   private lookup({ caller, flight }: Trip<K, A, E>): Effect.Effect<A, E> {
-    const { lookup, name } = this.definition
-    const attributes = () => ({ "cache.name": name, "cache.key_hash": hashKey(flight.id) })
+    const attributes = () => ({ "cache.name": this.definition.name, "cache.key_hash": hashKey(flight.id) })
     return traced("larder.load", { kind: "internal", attributes }, (span) => {
       flight.begin(span)
-      flight.startedAt = this.clock.now(caller)
-      this.counters.loads++
-      // the context holds what `R` asks for: captured, or the caller's own (see `contextOf`)
-      return lookup(flight.key) as Effect.Effect<A, E>
+      return this.begin(flight, caller)
     })
   }
 
@@ -285,7 +322,7 @@ export class Loader<K, A, E, R> {
   private armDeadline({ caller, flight, runtime }: Trip<K, A, E>): void {
     const { loadDeadline } = flight.settings
     if (loadDeadline === Infinity) return
-    const expire = Effect.sync(() => {
+    const expire = () => {
       if (flight.landing !== undefined) return
       this.detach(flight)
       this.counters.loadFailures++
@@ -299,9 +336,10 @@ export class Loader<K, A, E, R> {
         : Exit.die(error)
       flight.land(fallBack(flight, exit, this.clock.now(caller)))
       flight.fiber?.unsafeInterruptAsFork(FiberId.none)
-    })
-    const timer = Runtime.runFork(runtime)(Effect.zipRight(Effect.sleep(loadDeadline), expire))
-    flight.cancelDeadline = () => timer.unsafeInterruptAsFork(FiberId.none)
+    }
+    const since = this.clock.now(caller)
+    // a trip of some length has its runtime, see `depart`
+    flight.cancelDeadline = this.deadlines.add({ expire, since, until: since + loadDeadline }, caller, runtime!)
   }
 }
 
@@ -309,7 +347,7 @@ export class Loader<K, A, E, R> {
 interface Trip<K, A, E> {
   readonly flight: Flight<K, A, E>
   readonly caller: AnyFiber
-  readonly runtime: Runtime.Runtime<never>
+  readonly runtime: Runtime.Runtime<never> | undefined
 }
 
 /** A success that is not to be kept replaces what was kept before, or may have been where nobody looked: by nothing. */
