@@ -152,6 +152,8 @@ export interface TierSize {
  * @category models
  */
 export interface LiveView<in out A, in out E> {
+  /** Whether a reading keeps an entry alive: then `fresh` must be given the present, and nothing later. */
+  readonly slides: boolean
   /** The entry, if it is still fresh at `until` (milliseconds, now or later) and none of its tags was invalidated. Counts as a use. */
   readonly fresh: (key: string, until: number) => CacheEntry.CacheEntry<A, E> | undefined
   /** The entry, unless it is gone at `now` (milliseconds) or one of its tags was invalidated. Counts as a use. */
@@ -390,17 +392,21 @@ const changeStore = <O, E, R>(
     return Context.unsafeMake(all)
   })
 
-class Nearer extends Context.Tag("effect-larder/CacheStore/Nearer")<Nearer, Service>() {}
-class Farther extends Context.Tag("effect-larder/CacheStore/Farther")<Farther, Service>() {}
+/** All that a Layer with a store provides, under one of two names. */
+class Nearer extends Context.Tag("effect-larder/CacheStore/Nearer")<Nearer, Context.Context<CacheStore>>() {}
+class Farther extends Context.Tag("effect-larder/CacheStore/Farther")<Farther, Context.Context<CacheStore>>() {}
 
-const as = <I, O, E, R>(layer: Layer.Layer<CacheStore | O, E, R>, tag: Context.Tag<I, Service>): Layer.Layer<I, E, R> =>
-  Layer.map(layer, (all) => Context.make(tag, Context.get(all, CacheStore)))
+const as = <I, O, E, R>(
+  layer: Layer.Layer<CacheStore | O, E, R>,
+  tag: Context.Tag<I, Context.Context<CacheStore>>
+): Layer.Layer<I, E, R> => Layer.map(layer, (all) => Context.make(tag, all))
 
 /**
  * Puts a nearer store in front of a farther one: readings ask the nearer first and fill it from the farther, writes and
  * invalidations go to both. The result is persistent or shared if the farther store is.
  *
- * A farther store that fails costs speed, not answers: what the nearer holds is served, and the rest is loaded.
+ * A farther store that fails costs speed, not answers: what the nearer holds is served, and the rest is loaded. What
+ * the two Layers provide beside their stores (`MemoryStore.Controls`, ...) is provided still, the nearer's first.
  *
  * @example
  * ```ts
@@ -417,11 +423,13 @@ export const tieredOver =
   <O2, E2, R2>(farther: Layer.Layer<CacheStore | O2, E2, R2>) =>
   <O1, E1, R1>(
     nearer: Layer.Layer<CacheStore | O1, E1, R1>
-  ): Layer.Layer<CacheStore | Exclude<O2, Live>, E1 | E2, R1 | R2> =>
+  ): Layer.Layer<CacheStore | Exclude<O1, Live | Persistent | Shared> | Exclude<O2, Live>, E1 | E2, R1 | R2> =>
     Layer.scopedContext(
       Effect.gen(function* () {
-        const near = yield* Nearer
-        const far = yield* Farther
+        const nearest = yield* Nearer
+        const farthest = yield* Farther
+        const near = Context.get(nearest, CacheStore)
+        const far = Context.get(farthest, CacheStore)
         const service = yield* Store.compose({
           name: `${near.name} > ${far.name}`,
           capabilities: { ...far.capabilities, live: false },
@@ -435,8 +443,12 @@ export const tieredOver =
           ...(far.capabilities.persistent ? [Persistent] : []),
           ...(far.capabilities.shared ? [Shared] : [])
         ]
+        const rest = new Map([...farthest.unsafeMap, ...nearest.unsafeMap])
+        for (const { key } of [CacheStore, Live, Persistent, Shared]) rest.delete(key)
         // a store's Layer provides the marks that its capabilities say, so these are those of `O2`
-        return context(...marks)(service) as Context.Context<CacheStore | Exclude<O2, Live>>
+        return Context.merge(Context.unsafeMake(rest), context(...marks)(service)) as Context.Context<
+          CacheStore | Exclude<O1, Live | Persistent | Shared> | Exclude<O2, Live>
+        >
       })
     ).pipe(Layer.provide([as(nearer, Nearer), as(farther, Farther)]))
 

@@ -20,7 +20,9 @@ import type * as CacheError from "../CacheError.js"
  * - `DecodeFailed`: bytes that are no entry of this cache were found; they count as absent and were removed;
  * - `EncodeFailed`: a loaded value was served but could not be stored;
  * - `StoreFailed`: a store failed at an operation whose caller was answered all the same;
- * - `ReleaseFailed`: a temporary store failed when it was released.
+ * - `ReleaseFailed`: a temporary store failed when it was released, or a snapshot could not be written then;
+ * - `ListenerFailed`: the program's own `onRemoval` threw; the store went on;
+ * - `MemoryPressure`: a memory limit was nearly reached, once for each time; how much was given up then, in bytes.
  *
  * @since 0.1.0
  * @category models
@@ -36,6 +38,16 @@ export type CacheEvent =
   | { readonly _tag: "EncodeFailed"; readonly cache: string; readonly error: CacheError.CodecError }
   | { readonly _tag: "StoreFailed"; readonly cache: string; readonly error: CacheError.StoreFailure }
   | { readonly _tag: "ReleaseFailed"; readonly store: string; readonly reason: string }
+  | { readonly _tag: "ListenerFailed"; readonly store: string; readonly defect: unknown }
+  | {
+      readonly _tag: "MemoryPressure"
+      readonly store: string
+      readonly limit: "heap" | "container"
+      readonly used: number
+      readonly max: number
+      readonly entries: number
+      readonly released: number
+    }
 
 /**
  * Where events go: a function that never blocks and never fails.

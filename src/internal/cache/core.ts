@@ -98,6 +98,7 @@ export class Core<K, A, E, R> implements Hits<K, A, E>, Target<K, A, E, R> {
     const id = this.probe(key)
     if (id === undefined) return undefined
     const { clock } = this
+    if (view.slides) return view.fresh(id, clock.now(fiber))
     const entry = view.fresh(id, clock.atMost(fiber))
     return entry === undefined && clock.isGuessed ? view.fresh(id, clock.now(fiber)) : entry
   }

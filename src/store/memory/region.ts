@@ -1,128 +1,33 @@
 /**
  * Regions kept by reference in this process.
  *
- * All regions of one store share its slots, so the store's bounds hold whatever the number of caches. Nothing here
- * is asynchronous: each operation is atomic because JavaScript runs it to its end. No timers: what is over is found
- * out when it is read, or pushed out by the bounds.
+ * All regions of one store share its pool, so the store's bounds hold whatever the number of caches. What is over is
+ * found out when it is read, swept up by the store's one maintenance fiber, or pushed out by the bounds.
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import type * as CacheEntry from "../../CacheEntry.js"
 import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
-import type { Policy } from "../../eviction/Policy.js"
-import { Epochs } from "../epochs.js"
-import { closed } from "./service.js"
-import { steadyMillis } from "../steady.js"
+import type * as Codec from "../../codec/Codec.js"
+import { Epochs } from "../../internal/epochs.js"
+import { onOurClock } from "../../internal/store/ourClock.js"
+import { closed } from "../../internal/store/service.js"
+import { steadyMillis } from "../../internal/steady.js"
+import type { Node, Pool } from "./pool.js"
 
-/** Invariant: a node is in its region's map if and only if it is in the pool at its slot and in the policy. */
-interface Node {
-  readonly region: MemoryRegion<unknown, unknown>
-  readonly key: string
-  entry: CacheEntry.CacheEntry<unknown, unknown>
-  epoch: number
-  slot: number
-  weight: number
-}
-
-export interface PoolOptions {
-  readonly maxEntries: number
-  readonly maxBytes: number
-  readonly policy: Policy
-  /** Bytes of one entry. Asked at each write only if `maxBytes` is finite; otherwise only for listings. */
-  readonly weigh: (key: string, entry: CacheEntry.CacheEntry<unknown, unknown>) => number
-}
-
-/** The slots that all regions of a store share. */
-export class Pool {
-  private readonly nodes: Array<Node | undefined> = []
-  private readonly free: Array<number> = []
-  private entries = 0
-  private bytes = 0
-  /** How many entries the bounds have pushed out. */
-  evictions = 0
-  private readonly weighs: boolean
-
-  constructor(readonly options: PoolOptions) {
-    this.weighs = options.maxBytes !== Infinity
-  }
-
-  /** False when the entry alone is heavier than the whole store may be: then nothing is pushed out for it. */
-  insert(
-    region: MemoryRegion<unknown, unknown>,
-    key: string,
-    entry: CacheEntry.CacheEntry<unknown, unknown>,
-    epoch: number
-  ): boolean {
-    const weight = this.weighs ? this.options.weigh(key, entry) : 0
-    if (!this.fits(weight)) return false
-    const slot = this.free.pop() ?? this.nodes.length
-    const node: Node = { region, key, entry, epoch, slot, weight }
-    this.nodes[slot] = node
-    region.nodes.set(key, node)
-    this.entries++
-    this.bytes += weight
-    this.options.policy.onInsert(slot, 0, entry.staleUntil)
-    this.shrink()
-    return true
-  }
-
-  /** Overwrites in place: the key keeps its slot, and no other key is pushed out for it. */
-  replace(node: Node, entry: CacheEntry.CacheEntry<unknown, unknown>, epoch: number): boolean {
-    const weight = this.weighs ? this.options.weigh(node.key, entry) : 0
-    if (!this.fits(weight)) {
-      this.remove(node)
-      return false
-    }
-    this.bytes += weight - node.weight
-    node.weight = weight
-    node.entry = entry
-    node.epoch = epoch
-    this.options.policy.onReplace(node.slot, entry.staleUntil)
-    this.shrink()
-    return true
-  }
-
-  /** A weigher is the program's own: what it makes of a value may be no weight (NaN, negative), and is then too much. */
-  private fits(weight: number): boolean {
-    return weight >= 0 && weight <= this.options.maxBytes
-  }
-
-  remove(node: Node): void {
-    this.options.policy.remove(node.slot)
-    this.forget(node)
-  }
-
-  hit(node: Node): void {
-    this.options.policy.onHit(node.slot)
-  }
-
-  private forget(node: Node): void {
-    const { region } = node
-    region.nodes.delete(node.key)
-    this.nodes[node.slot] = undefined
-    this.free.push(node.slot)
-    this.entries--
-    this.bytes -= node.weight
-    if (region.nodes.size === 0) region.onEmpty()
-  }
-
-  private shrink(): void {
-    while (this.entries > this.options.maxEntries || this.bytes > this.options.maxBytes) {
-      const node = this.nodes[this.options.policy.evict()]
-      if (node === undefined) return
-      this.forget(node)
-      this.evictions++
-    }
-  }
-}
+let regions = 0
 
 export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
   /** @internal shared with the pool, which alone writes it */
   readonly nodes: Map<string, Node>
   private readonly epochs: Epochs
-  private fingerprint: string | undefined
+  private codec: Codec.EntryCodec<A, E> | undefined
   isClosed = true
+  /** The same key in two regions is two keys. */
+  readonly salt: number
+  readonly slides: boolean
 
   /**
    * `onEmpty` is told when the last entry has gone, for whatever reason. A name that is opened again takes over what
@@ -130,32 +35,48 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
    */
   constructor(
     readonly pool: Pool,
+    readonly name = "",
     readonly onEmpty: () => void = () => {},
     previous?: MemoryRegion<A, E>
   ) {
     this.nodes = previous?.nodes ?? new Map<string, Node>()
     this.epochs = previous?.epochs ?? new Epochs()
-    this.fingerprint = previous?.fingerprint
+    this.codec = previous?.codec
+    this.salt = previous?.salt ?? Math.imul(++regions, 0x9e3779b1)
+    this.slides = pool.slides
   }
 
   /** Entries stay for a cache that reopens the name, but only one with the same Schema: values never change type. */
-  open(fingerprint: string | undefined): void {
-    if (fingerprint === undefined || fingerprint !== this.fingerprint) this.clear()
-    this.fingerprint = fingerprint
+  open(codec: Codec.EntryCodec<A, E> | undefined): void {
+    if (codec === undefined || codec.fingerprint !== this.codec?.fingerprint) this.clear()
+    this.codec = codec
     this.isClosed = false
   }
 
   /** Without a Schema nothing could tell whether who opens the name again means the same values. */
   close(): void {
-    if (this.fingerprint === undefined) this.clear()
+    if (this.codec === undefined) this.clear()
     this.isClosed = true
+  }
+
+  /** @internal told by the pool after an entry has gone */
+  emptied(): void {
+    if (this.nodes.size === 0) this.onEmpty()
+  }
+
+  isOutdated(node: Node): boolean {
+    return this.epochs.outdated(node.entry.tags, node.epoch)
   }
 
   private present(key: string, now: number): Node | undefined {
     const node = this.nodes.get(key)
     if (node === undefined || this.isClosed) return undefined
-    if (now >= node.entry.staleUntil || this.epochs.outdated(node.entry.tags, node.epoch)) {
-      this.pool.remove(node)
+    if (this.pool.isOver(node, now)) {
+      this.pool.remove(node, "expired")
+      return undefined
+    }
+    if (this.isOutdated(node)) {
+      this.pool.remove(node, "explicit")
       return undefined
     }
     return node
@@ -167,6 +88,10 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
     if (node === undefined || this.isClosed) return undefined
     const { entry } = node
     if (until >= entry.freshUntil || this.epochs.outdated(entry.tags, node.epoch)) return undefined
+    if (this.slides) {
+      if (this.pool.isOver(node, until)) return undefined
+      this.pool.renew(node, until)
+    }
     this.pool.hit(node)
     return entry as CacheEntry.CacheEntry<A, E> // as in `get`
   }
@@ -175,6 +100,7 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
     const node = this.present(key, now)
     if (node === undefined) return undefined
     this.pool.hit(node)
+    this.pool.renew(node, now)
     return node.entry as CacheEntry.CacheEntry<A, E> // only `set` of this region fills its map, see `fingerprint`
   }
 
@@ -208,7 +134,7 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
     this.epochs.fence(key)
     const node = this.nodes.get(key)
     if (node === undefined) return false
-    this.pool.remove(node)
+    this.pool.remove(node, "explicit")
     return true
   }
 
@@ -219,17 +145,56 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
   clear(): number {
     this.epochs.fenceAll()
     const count = this.nodes.size
-    for (const node of [...this.nodes.values()]) this.pool.remove(node)
+    for (const node of [...this.nodes.values()]) this.pool.remove(node, "explicit")
     return count
   }
 
+  /** Those that may be served at `now`; what may not is removed. */
+  private servable(now: number): ReadonlyArray<Node> {
+    return [...this.nodes.keys()].flatMap((key) => this.present(key, now) ?? [])
+  }
+
   list(now: number): ReadonlyArray<CacheStore.Listed<A, E>> {
-    const rows: Array<CacheStore.Listed<A, E>> = []
-    for (const key of [...this.nodes.keys()]) {
-      const entry = this.peek(key, now)
-      if (entry !== undefined) rows.push({ key, entry, bytes: this.pool.options.weigh(key, entry) })
+    return this.servable(now).map((node) => ({
+      key: node.key,
+      entry: node.entry as CacheEntry.CacheEntry<A, E>, // as in `get`
+      bytes: this.pool.weightOf(node)
+    }))
+  }
+
+  size(now: number): { readonly entries: number; readonly bytes: number } {
+    const nodes = this.servable(now)
+    return { entries: nodes.length, bytes: nodes.reduce((sum, node) => sum + this.pool.weightOf(node), 0) }
+  }
+
+  /**
+   * Takes in entries of a snapshot, hottest first, as many as there is room for: as if each had been loaded when this
+   * process began. So whatever was set or invalidated since is right, and they are not. Answers how many it took.
+   */
+  restore(rows: ReadonlyArray<{ readonly key: string; readonly bytes: Uint8Array }>, now: number): number {
+    const { codec, pool } = this
+    if (codec === undefined) return 0
+    const room = pool.room
+    const chosen: Array<readonly [string, CacheEntry.CacheEntry<A, E>]> = []
+    let bytes = 0
+    for (const row of rows) {
+      const decoded = codec.decode(row.bytes)
+      const entry = Either.isRight(decoded) ? onOurClock(decoded.right, now) : undefined
+      if (entry === undefined) continue
+      bytes += room.bytes === Infinity ? 0 : pool.options.weigh(row.key, entry)
+      if (chosen.length >= room.entries || bytes > room.bytes) break
+      chosen.push([row.key, entry])
     }
-    return rows
+    // the hottest comes last, and is thereby what was used last
+    return chosen.reverse().filter(([key, entry]) => !this.nodes.has(key) && this.set(key, entry, 0)).length
+  }
+
+  /** The entry as bytes, for a snapshot; `undefined` where there is no Schema, or it refuses. */
+  encode(node: Node): { readonly bytes: Uint8Array; readonly fingerprint: string } | undefined {
+    const { codec } = this
+    if (codec === undefined || this.isOutdated(node)) return undefined
+    const encoded = codec.encode(node.entry as CacheEntry.CacheEntry<A, E>) // as in `get`
+    return Either.isRight(encoded) ? { bytes: encoded.right, fingerprint: codec.fingerprint } : undefined
   }
 }
 
@@ -260,9 +225,6 @@ export const toRegion = <A, E>(store: string, name: string, view: MemoryRegion<A
     invalidateTags: (tags) => live(() => view.bump(tags)),
     clear: live(() => view.clear()),
     entries: Stream.unwrap(live((now) => Stream.fromIterable(view.list(now)))),
-    sizes: live((now) => {
-      const rows = view.list(now)
-      return [{ store, tier: 1, entries: rows.length, bytes: rows.reduce((sum, row) => sum + row.bytes, 0) }]
-    })
+    sizes: live((now) => [{ store, tier: 1, ...view.size(now) }])
   }
 }

@@ -1,0 +1,91 @@
+/**
+ * How much memory the process uses, and how much it may: what a memory store under `memoryPressure` looks at.
+ *
+ * A service, so that a test, or a runtime that knows better, can put its own in place.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+
+/**
+ * One limit, and how much of it is used, in bytes.
+ *
+ * - `heap`: the JavaScript heap, and where the engine gives up;
+ * - `container`: all memory of the process, and what the container (its cgroup) allows.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Reading {
+  readonly kind: "heap" | "container"
+  readonly used: number
+  readonly limit: number
+}
+
+/**
+ * Reads all limits that there are. None, where the runtime does not tell.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  readonly read: Effect.Effect<ReadonlyArray<Reading>>
+}
+
+interface HeapOfBrowser {
+  readonly usedJSHeapSize: number
+  readonly jsHeapSizeLimit: number
+}
+
+/** What is needed of the host, each part of which may be missing. */
+interface Host {
+  readonly process?: {
+    readonly memoryUsage?: () => { readonly heapUsed: number; readonly rss: number }
+    readonly constrainedMemory?: () => number | undefined
+    readonly getBuiltinModule?: (
+      name: string
+    ) => { readonly getHeapStatistics?: () => { readonly heap_size_limit: number } } | undefined
+  }
+  readonly performance?: { readonly memory?: HeapOfBrowser }
+}
+
+/** A limit above this many bytes is how some systems say that there is none. */
+const noLimit = 2 ** 50
+
+const readings = ({ performance, process }: Host): ReadonlyArray<Reading> => {
+  const usage = process?.memoryUsage?.()
+  if (usage === undefined) {
+    const heap = performance?.memory
+    return heap === undefined ? [] : [{ kind: "heap", used: heap.usedJSHeapSize, limit: heap.jsHeapSizeLimit }]
+  }
+  const heapLimit = process?.getBuiltinModule?.("node:v8")?.getHeapStatistics?.().heap_size_limit
+  const container = process?.constrainedMemory?.() ?? 0
+  return [
+    ...(heapLimit === undefined ? [] : [{ kind: "heap" as const, used: usage.heapUsed, limit: heapLimit }]),
+    ...(container > 0 && container < noLimit
+      ? [{ kind: "container" as const, used: usage.rss, limit: container }]
+      : [])
+  ]
+}
+
+/**
+ * The probe. By default it asks the runtime: Node, Bun and Deno tell heap and container, Chromium tells the heap.
+ *
+ * @example
+ * ```ts
+ * import * as MemoryProbe from "effect-larder/MemoryProbe"
+ * import { Effect } from "effect"
+ *
+ * // as if the heap were nearly full
+ * export const nearlyFull = Effect.provideService(MemoryProbe.MemoryProbe, {
+ *   read: Effect.succeed([{ kind: "heap", used: 95, limit: 100 }])
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export class MemoryProbe extends Context.Reference<MemoryProbe>()("effect-larder/MemoryProbe", {
+  defaultValue: (): Service => ({ read: Effect.sync(() => readings(globalThis as Host)) })
+}) {}

@@ -1,0 +1,101 @@
+/**
+ * Gives memory back before the process runs out of it.
+ *
+ * What was given up is still on the heap until the collector has come by, so a reading alone would make a store empty
+ * itself. So what was released since the last sign of a collection (less is used than before) is taken off first.
+ */
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import type * as CacheEvents from "../../observe/CacheEvents.js"
+import type * as MemoryProbe from "../MemoryProbe.js"
+import type { Pool } from "./pool.js"
+
+export interface PressureOptions {
+  /** Parts of the limit, from 0 to 1: above `high` entries go, until `low` is reached. */
+  readonly high: number
+  readonly low: number
+  /** Milliseconds between two looks. */
+  readonly every: number
+}
+
+const usedGauge = Metric.gauge("larder_memory_used_bytes", { description: "Memory in use, by limit" })
+const limitGauge = Metric.gauge("larder_memory_limit_bytes", { description: "What may be in use" })
+const releasedCounter = Metric.counter("larder_memory_released_bytes", {
+  description: "Estimated bytes of entries given up under memory pressure",
+  incremental: true
+})
+const crossings = Metric.counter("larder_memory_pressure_total", {
+  description: "How often a high-water mark was crossed",
+  incremental: true
+})
+
+interface State {
+  isHigh: boolean
+  lastUsed: number
+  /** Released since then, and not seen to be gone yet. */
+  pending: number
+}
+
+const look = (
+  { high, low }: PressureOptions,
+  { limit, used }: MemoryProbe.Reading,
+  pool: Pool,
+  state: State
+): { readonly released: number; readonly entries: number; readonly crossed: boolean } => {
+  if (used < state.lastUsed) state.pending = 0
+  state.lastUsed = used
+  const inUse = used - state.pending
+  const crossed = !state.isHigh && used > high * limit
+  state.isHigh = state.isHigh ? used > low * limit : used > high * limit
+  if (inUse <= high * limit) return { released: 0, entries: 0, crossed }
+  const before = pool.entries
+  const released = pool.release(inUse - low * limit)
+  state.pending += released
+  return { released, entries: before - pool.entries, crossed }
+}
+
+export const watch = (
+  options: PressureOptions,
+  dependencies: {
+    readonly store: string
+    readonly pool: Pool
+    readonly probe: MemoryProbe.Service
+    readonly events: CacheEvents.Service
+  }
+): Effect.Effect<never> => {
+  const { events, pool, probe, store } = dependencies
+  const states = new Map<MemoryProbe.Reading["kind"], State>()
+  const stateOf = (kind: MemoryProbe.Reading["kind"]): State => {
+    const known = states.get(kind) ?? { isHigh: false, lastUsed: 0, pending: 0 }
+    states.set(kind, known)
+    return known
+  }
+  const each = (reading: MemoryProbe.Reading): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const { kind, limit, used } = reading
+      const { crossed, entries, released } = look(options, reading, pool, stateOf(kind))
+      const labelled = <M extends Metric.Metric<unknown, number, unknown>>(metric: M, value: number) =>
+        Metric.update(metric.pipe(Metric.tagged("store", store), Metric.tagged("limit", kind)), value)
+      const gauges = Effect.zipRight(labelled(usedGauge, used), labelled(limitGauge, limit))
+      const counted = released === 0 ? gauges : Effect.zipRight(gauges, labelled(releasedCounter, released))
+      if (!crossed) return counted
+      events.publish({ _tag: "MemoryPressure", store, limit: kind, used, max: limit, entries, released })
+      const percent = Math.round((100 * used) / limit)
+      return counted.pipe(
+        Effect.zipRight(labelled(crossings, 1)),
+        Effect.zipRight(
+          Effect.logWarning(
+            `larder: ${store} gives up entries, for the ${kind} is ${percent} % full (${used} of ${limit} bytes): ` +
+              `${entries} of them, about ${released} bytes`,
+            "lower maxEntries or maxBytes of the store, or give the process more memory"
+          )
+        )
+      )
+    })
+  return Effect.forever(
+    Effect.zipRight(
+      Effect.flatMap(probe.read, (readings) => Effect.forEach(readings, each, { discard: true })),
+      Effect.sleep(options.every)
+    )
+  )
+}
