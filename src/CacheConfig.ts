@@ -28,6 +28,7 @@ import * as Sources from "./internal/configSources.js"
 import * as Constants from "./internal/constants.js"
 import type { Problem } from "./internal/duration.js"
 import { formatDuration } from "./internal/duration.js"
+import { warnManyEntries } from "./internal/manyEntries.js"
 
 /** The Schema's verdict on a value, and its words, are those of the setting's own decoder. */
 const guarded = <A>(identifier: string, decode: (field: string, input: unknown) => Either.Either<unknown, Problem>) =>
@@ -201,11 +202,6 @@ const build = (reading: Sources.Reading): Effect.Effect<CacheConfig, CacheError.
   const config = new CacheConfig({ ...reading.values, sources: reading.sources }, true)
   return Effect.as(warnManyEntries(config.maxEntries), config)
 }
-
-const warnManyEntries = (maxEntries: number): Effect.Effect<void> =>
-  maxEntries > Constants.manyEntries
-    ? Effect.logWarning(`larder: maxEntries=${maxEntries} may cause memory issues`)
-    : Effect.void
 
 /**
  * Settings from options, the environment and the defaults, in this order. Fails with every issue of all of them.

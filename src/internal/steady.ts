@@ -36,6 +36,9 @@ const compareEvery = 1_000
 const noise = 50
 const slewing = 0.001
 
+/** Whether it is the clock of the real world. */
+export const isLive = (clock: Clock.Clock): boolean => clock === live
+
 /** The `Clock` in force for a fiber. */
 export const clockOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Clock.Clock =>
   fiber.currentDefaultServices.unsafeMap.get(Clock.Clock.key)

@@ -53,20 +53,27 @@ interface Host {
 /** A limit above this many bytes is how some systems say that there is none. */
 const noLimit = 2 ** 50
 
+type Process = NonNullable<Host["process"]>
+type Usage = ReturnType<NonNullable<Process["memoryUsage"]>>
+
+const heapReading = (process: Process, { heapUsed }: Usage): ReadonlyArray<Reading> => {
+  const limit = process.getBuiltinModule?.("node:v8")?.getHeapStatistics?.().heap_size_limit
+  return limit === undefined ? [] : [{ kind: "heap", used: heapUsed, limit }]
+}
+
+const containerReading = (process: Process, { rss }: Usage): ReadonlyArray<Reading> => {
+  const limit = process.constrainedMemory?.() ?? 0
+  return limit > 0 && limit < noLimit ? [{ kind: "container", used: rss, limit }] : []
+}
+
+const browserReading = (heap: HeapOfBrowser | undefined): ReadonlyArray<Reading> =>
+  heap === undefined ? [] : [{ kind: "heap", used: heap.usedJSHeapSize, limit: heap.jsHeapSizeLimit }]
+
 const readings = ({ performance, process }: Host): ReadonlyArray<Reading> => {
   const usage = process?.memoryUsage?.()
-  if (usage === undefined) {
-    const heap = performance?.memory
-    return heap === undefined ? [] : [{ kind: "heap", used: heap.usedJSHeapSize, limit: heap.jsHeapSizeLimit }]
-  }
-  const heapLimit = process?.getBuiltinModule?.("node:v8")?.getHeapStatistics?.().heap_size_limit
-  const container = process?.constrainedMemory?.() ?? 0
-  return [
-    ...(heapLimit === undefined ? [] : [{ kind: "heap" as const, used: usage.heapUsed, limit: heapLimit }]),
-    ...(container > 0 && container < noLimit
-      ? [{ kind: "container" as const, used: usage.rss, limit: container }]
-      : [])
-  ]
+  return process === undefined || usage === undefined
+    ? browserReading(performance?.memory)
+    : [...heapReading(process, usage), ...containerReading(process, usage)]
 }
 
 /**

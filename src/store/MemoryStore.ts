@@ -1,118 +1,229 @@
 /**
  * Entries kept by reference in this process: the fastest store, with no dependency, on every runtime.
  *
- * Bounded by default. Nothing is encoded, so values need no Schema, and a hit answers synchronously. When the store
- * is full the least recently used entry makes room.
+ * Bounded by default. Nothing is encoded, so values need no Schema, and a hit answers synchronously. One budget for
+ * all caches that share the store; when it is used up, the eviction policy says who makes room.
  *
  * @since 0.1.0
  */
+import type * as FileSystem from "@effect/platform/FileSystem"
+import type * as Path from "@effect/platform/Path"
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import * as CacheConfig from "../CacheConfig.js"
 import type * as CacheEntry from "../CacheEntry.js"
 import type * as CacheError from "../CacheError.js"
 import * as CacheStore from "../CacheStore.js"
-import * as Lru from "../eviction/Lru.js"
-import * as Check from "../internal/options.js"
-import * as Memory from "../internal/store/memoryRegion.js"
-import * as Service from "../internal/store/service.js"
-import { weigh } from "../internal/weigh.js"
+import type * as Policies from "../eviction/Policies.js"
+import * as Engine from "./memory/engine.js"
+import * as SnapshotFile from "./memory/snapshotFile.js"
 
 /**
- * How much the store may hold, over all caches that share it.
+ * How much a store may hold, over all caches that share it. Each bound is a positive integer, or `Infinity` for none.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Options {
+export interface Bounds {
   /** Short for `maxEntries`. */
   readonly capacity?: number | undefined
-  /** The most entries kept: a positive integer or `Infinity`. Default: the configuration's, 10 000. */
+  /** The most entries. Default: the configuration's, 10 000. */
   readonly maxEntries?: number | undefined
-  /** The most bytes kept: a positive integer or `Infinity`. Default: the configuration's, `Infinity`. */
+  /** The most bytes of all entries together. Default: the configuration's, `Infinity`. */
   readonly maxBytes?: number | undefined
-  /**
-   * Bytes of one entry; one for which it answers no number from 0 to `maxBytes` is not kept. Default: an estimate of
-   * what the value and its key weigh in memory.
-   */
-  readonly weigher?: ((key: string, entry: CacheEntry.CacheEntry<unknown, unknown>) => number) | undefined
+  /** The most bytes of one entry; a heavier one is not kept. Default: `Infinity`. */
+  readonly maxEntryBytes?: number | undefined
 }
 
-const name = "MemoryStore"
-
-/** Slots, list links, map bucket and the entry's own fields, measured on V8; see `npm run bench`. */
-const overhead = 430
-
-const weighEntry = (key: string, entry: CacheEntry.CacheEntry<unknown, unknown>): number =>
-  overhead + key.length + weigh(entry.exit._tag === "Success" ? entry.exit.value : entry.exit.cause)
-
-const resolve = (
-  options: Options,
-  config: CacheConfig.CacheConfig
-): Effect.Effect<Memory.PoolOptions, CacheError.InvalidConfig> =>
-  Effect.map(
-    Check.check(options, {
-      capacity: Check.positiveInteger,
-      maxEntries: (value) =>
-        options.capacity === undefined || options.capacity === value
-          ? Check.positiveInteger(value)
-          : { reason: "differs from capacity, which is short for it", hint: "give one of maxEntries and capacity" },
-      maxBytes: Check.positiveInteger,
-      weigher: Check.isFunction
-    }),
-    () => ({
-      maxEntries: options.maxEntries ?? options.capacity ?? config.maxEntries,
-      maxBytes: options.maxBytes ?? config.maxBytes,
-      policy: Lru.make(),
-      weigh: options.weigher ?? weighEntry
-    })
-  )
-
 /**
- * Makes the store's service; `layer` is made of it.
+ * Why an entry has gone.
+ *
+ * - `explicit`: deleted, cleared, or one of its tags was invalidated;
+ * - `replaced`: there is another entry of its key;
+ * - `expired`: it was over, or nobody has read it for `timeToIdle`;
+ * - `size`: it made room for others;
+ * - `pressure`: the process had little memory left.
  *
  * @since 0.1.0
- * @category constructors
+ * @category models
  */
-export const make = (options: Options = {}): Effect.Effect<CacheStore.Service, CacheError.InvalidConfig, Scope.Scope> =>
-  Effect.gen(function* () {
-    const pool = new Memory.Pool(yield* resolve(options, yield* CacheConfig.Current))
-    const regions = new Map<string, Memory.MemoryRegion<unknown, unknown>>()
-    /** What is closed and empty has nothing for who opens its name again. */
-    const forget = (region: string) => () => {
-      const view = regions.get(region)
-      if (view?.isClosed === true && view.nodes.size === 0) regions.delete(region)
-    }
-    return yield* Service.make({
-      name,
-      capabilities: { live: true, persistent: false, shared: false },
-      open: <A, E>({ codec, name: region }: CacheStore.RegionOptions<A, E>) =>
-        Effect.acquireRelease(
-          Effect.sync(() => {
-            const previous = regions.get(region)
-            const view = new Memory.MemoryRegion<unknown, unknown>(pool, forget(region), previous)
-            view.open(codec?.fingerprint)
-            regions.set(region, view)
-            return view
-          }),
-          (view) =>
-            Effect.sync(() => {
-              view.close()
-              forget(region)()
-            })
-        ).pipe(
-          // the fingerprint checked by `open` is what makes the values of this name `A` and `E`
-          Effect.map((view) => Memory.toRegion(name, region, view as Memory.MemoryRegion<A, E>))
-        )
-    })
-  })
+export type RemovalCause = "explicit" | "replaced" | "expired" | "size" | "pressure"
 
 /**
- * The store as a Layer. Without options it cannot fail to build; a bound that is no positive integer (or `Infinity`)
- * is `InvalidConfig`.
+ * What a removal listener is told. `key` is the text that the key was made into.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Removal {
+  readonly cause: RemovalCause
+  readonly cache: string
+  readonly key: string
+  readonly entry: CacheEntry.CacheEntry<unknown, unknown>
+}
+
+/**
+ * When to give entries up for the sake of the whole process. Above `high` of the heap's limit, or of the container's,
+ * entries go, the coldest first, until `low` is reached by their estimated bytes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface MemoryPressure {
+  /** A part of the limit, above 0 and at most 1. Default: 0.9. */
+  readonly high?: number | undefined
+  /** A part of the limit, below `high`. Default: 0.8. */
+  readonly low?: number | undefined
+  /** How long between two looks. Default: 5 seconds. */
+  readonly every?: Duration.DurationInput | undefined
+}
+
+/**
+ * How a memory store is made. Everything has a default.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends Bounds {
+  /**
+   * Bytes of one entry; one for which it answers no number from 0 to `maxBytes` is not kept. Asked at each write if a
+   * bound is in bytes, otherwise only when somebody wants to know. Default: an estimate of what the value and its key
+   * weigh in memory.
+   */
+  readonly weigher?: ((key: string, entry: CacheEntry.CacheEntry<unknown, unknown>) => number) | undefined
+  /** Who makes room when the store is full. Default: `"w-tinylfu"`; see `docs/guide/eviction.md` for how to choose. */
+  readonly policy?: Policies.Name | undefined
+  /**
+   * Whether an entry stays whatever the bounds say, until it is over or removed. It counts all the same, so what is
+   * pinned may leave no room for others. Asked at each write. Default: none does.
+   */
+  readonly pinned?: ((key: string, entry: CacheEntry.CacheEntry<unknown, unknown>) => boolean) | undefined
+  /**
+   * Sliding expiry: an entry that nobody reads for so long is over. Readings keep it alive, but never beyond its own
+   * end. Default: no such end.
+   */
+  readonly timeToIdle?: Duration.DurationInput | undefined
+  /**
+   * Whether values are made read-only when they are stored, deeply, so that no caller can change what others will
+   * read: plain objects and arrays are frozen, the fields of instances made read-only; bytes, Maps, Sets and Dates
+   * cannot be. `"development"` means unless `NODE_ENV` is `"production"`. Costs a walk through the value at each
+   * write. Default: `"never"`.
+   */
+  readonly freeze?: "never" | "development" | "always" | undefined
+  /** Give entries up before the process runs out of memory; `{}` for the defaults. Default: do not. */
+  readonly memoryPressure?: MemoryPressure | undefined
+  /**
+   * At most how often one maintenance fiber gives back the room of what is over and was not asked for again. It is
+   * there only while something can end. `Infinity` for none: what is over is never served in any case. Default:
+   * 1 minute.
+   */
+  readonly sweepEvery?: Duration.DurationInput | undefined
+  /**
+   * Told after each removal, in their order, with the cause. Called synchronously, when the store is in order again:
+   * it may use the caches itself. What it throws goes to `CacheEvents`.
+   */
+  readonly onRemoval?: ((removal: Removal) => void) | undefined
+}
+
+/**
+ * How full a store is. `bytes` is by the weigher. `removals` counts since the store was made.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Usage {
+  readonly entries: number
+  readonly pinned: number
+  readonly bytes: number
+  readonly maxEntries: number
+  readonly maxBytes: number
+  readonly maxEntryBytes: number
+  readonly removals: Readonly<Record<RemovalCause, number>>
+}
+
+/**
+ * What became of a snapshot's records: `restored` are served from now on, `waiting` are for caches that are not open
+ * yet and are looked at when they are, `damaged` were passed over.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Restored {
+  readonly restored: number
+  readonly waiting: number
+  readonly damaged: number
+}
+
+/**
+ * What can be done with a memory store as a whole, while it runs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ControlsService {
+  /** How full the store is. The first time it weighs each entry that was not weighed when it was written. */
+  readonly usage: Effect.Effect<Usage>
+  /** Sets other bounds; what is above them goes at once. Bounds that are left out stay as they are. */
+  readonly resize: (bounds: Bounds) => Effect.Effect<void, CacheError.InvalidConfig>
+  /** Evicts down to so many entries or bytes, once; the bounds stay. Answers how many entries have gone. */
+  readonly prune: (bounds: Omit<Bounds, "maxEntryBytes">) => Effect.Effect<number, CacheError.InvalidConfig>
+  /**
+   * The entries as bytes, through the codec of each cache, what would be kept longest first. Those of caches without
+   * a Schema are left out.
+   */
+  readonly snapshot: Effect.Effect<Uint8Array>
+  /**
+   * Takes in the entries of a snapshot, as many as there is room for, as if they had been loaded when the store was
+   * made: what was written or invalidated since then wins. Those of a cache that is not open yet wait for it. Bytes
+   * that are no snapshot are `CodecError`.
+   */
+  readonly restore: (snapshot: Uint8Array) => Effect.Effect<Restored, CacheError.CodecError>
+}
+
+/**
+ * The controls of the memory store that a Layer has made. They come through `tieredOver`, `prefixed`, `retry` and
+ * `timeout`.
+ *
+ * @example
+ * ```ts
+ * import { MemoryStore } from "effect-larder"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const controls = yield* MemoryStore.Controls
+ *   yield* controls.resize({ maxEntries: 500 })
+ *   return (yield* controls.usage).maxEntries
+ * })
+ *
+ * program.pipe(
+ *   Effect.provide(MemoryStore.layer({ capacity: 1_000 })),
+ *   Effect.runPromise
+ * ).then(console.log) // 500
+ * ```
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Controls extends Context.Tag("effect-larder/MemoryStore/Controls")<Controls, ControlsService>() {}
+
+/**
+ * What a memory store's Layer provides.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Provided = CacheStore.CacheStore | CacheStore.Live | Controls
+
+const contextOf = ({ controls, store }: Engine.Engine): Context.Context<Provided> =>
+  Context.add(CacheStore.context(CacheStore.Live)(store), Controls, controls)
+
+/**
+ * The store as a Layer. Without options it cannot fail to build; an option that makes no sense is `InvalidConfig`,
+ * which names all of them.
  *
  * @example
  * ```ts
@@ -135,15 +246,12 @@ export const make = (options: Options = {}): Effect.Effect<CacheStore.Service, C
  * @category layers
  */
 export const layer: {
-  (): Layer.Layer<CacheStore.CacheStore | CacheStore.Live>
-  (options: Options): Layer.Layer<CacheStore.CacheStore | CacheStore.Live, CacheError.InvalidConfig>
-} = (options?: Options): Layer.Layer<CacheStore.CacheStore | CacheStore.Live> =>
+  (): Layer.Layer<Provided>
+  (options: Options): Layer.Layer<Provided, CacheError.InvalidConfig>
+} = (options: Options = {}): Layer.Layer<Provided> =>
   Layer.scopedContext(
     // without options there is nothing that could be refused; with them the overload says that it can
-    Effect.map(
-      make(options) as Effect.Effect<CacheStore.Service, never, Scope.Scope>,
-      CacheStore.context(CacheStore.Live)
-    )
+    Effect.map(Engine.make(options) as Effect.Effect<Engine.Engine, never, Scope.Scope>, contextOf)
   )
 
 /**
@@ -169,5 +277,42 @@ export const layer: {
  */
 export const layerConfig = (
   config: Config.Config.Wrap<Options>
-): Layer.Layer<CacheStore.CacheStore | CacheStore.Live, CacheError.InvalidConfig | ConfigError> =>
+): Layer.Layer<Provided, CacheError.InvalidConfig | ConfigError> =>
   Layer.unwrapEffect(Effect.map(Config.unwrap(config), layer))
+
+/**
+ * As `layer`, with a warm start: when the Layer is released, entries of caches with a Schema are written to `file`,
+ * what would be kept longest first; the next Layer with this file begins with them. The file is the configuration's
+ * `filePermissions` allow (its owner's alone), it is replaced as a whole, and it is gone while the store is in use: a
+ * process that crashes starts cold, rather than with what it had invalidated.
+ *
+ * A snapshot that cannot be read, or written, costs a cold start and a warning in the log, never an error.
+ *
+ * @example
+ * ```ts
+ * import { NodeContext } from "@effect/platform-node"
+ * import { MemoryStore } from "effect-larder"
+ * import { Layer } from "effect"
+ *
+ * export const Store = MemoryStore.layerSnapshot({ file: "data/cache.snapshot", maxEntries: 50_000 }).pipe(
+ *   Layer.provide(NodeContext.layer)
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerSnapshot = ({
+  file,
+  ...options
+}: Options & { readonly file: string }): Layer.Layer<
+  Provided,
+  CacheError.InvalidConfig,
+  FileSystem.FileSystem | Path.Path
+> =>
+  Layer.scopedContext(
+    Engine.make(options).pipe(
+      Effect.tap((engine) => SnapshotFile.keep(engine, file)),
+      Effect.map(contextOf)
+    )
+  )

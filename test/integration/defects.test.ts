@@ -23,7 +23,8 @@ import { Cache, Cached, CacheError, CacheStore, MemoryStore } from "effect-larde
 import * as SqliteStore from "effect-larder/SqliteStore"
 import * as path from "node:path"
 import * as Lru from "../../src/eviction/Lru.js"
-import { MemoryRegion, Pool } from "../../src/internal/store/memoryRegion.js"
+import { Pool } from "../../src/store/memory/pool.js"
+import { MemoryRegion } from "../../src/store/memory/region.js"
 import { ManualClock } from "../fixtures/cache/clock.js"
 import { addsUp, over, settled } from "../fixtures/cache/harness.js"
 import { distant, mood, moody } from "../fixtures/cache/regions.js"
@@ -540,9 +541,15 @@ describe("Effect's Cache (memory)", () => {
   )
 
   it("6. nothing is left of what was invalidated, however often, nor of what was asked for and not there", () => {
-    const pool = new Pool({ maxEntries: 100, maxBytes: Infinity, policy: Lru.make(), weigh: () => 1 })
+    const pool = new Pool({
+      maxEntries: 100,
+      maxBytes: Infinity,
+      maxEntryBytes: Infinity,
+      policy: Lru.make(),
+      weigh: () => 1
+    })
     const region = new MemoryRegion<number, never>(pool)
-    region.open("numbers")
+    region.open(undefined)
     const entry = (n: number) => ({
       exit: Exit.succeed(n),
       createdAt: 0,

@@ -10,8 +10,9 @@ const unavailable = (store: string, reason: string) => new CacheError.StoreUnava
 /** A store whose Layer does what `acquire` does, and then is a memory store under another name. */
 const named = <E = never>(name: string, acquire: Effect.Effect<unknown, E, Scope.Scope> = Effect.void) =>
   Layer.scopedContext(
-    Effect.zipRight(acquire, MemoryStore.make()).pipe(
-      Effect.map((service) => CacheStore.context(CacheStore.Live)({ ...service, name }))
+    Effect.zipRight(acquire, Layer.build(MemoryStore.layer())).pipe(
+      Effect.map((built) => ({ ...Context.get(built, CacheStore.CacheStore), name })),
+      Effect.map(CacheStore.context(CacheStore.Live))
     )
   )
 

@@ -7,7 +7,8 @@ import { LeakOracle } from "effect-larder/testing"
 import fc from "fast-check"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
-import { MemoryRegion, Pool } from "../../src/internal/store/memoryRegion.js"
+import { Pool } from "../../src/store/memory/pool.js"
+import { MemoryRegion } from "../../src/store/memory/region.js"
 
 const entryOf = (value: unknown, tags: ReadonlyArray<string> = []): CacheEntry.CacheEntry<unknown, never> => ({
   exit: Exit.succeed(value),
@@ -94,7 +95,7 @@ describe("MemoryStore: bounds", () => {
       const cache = yield* squares(loads)
       for (const n of [1, 2, 1, 3, 1, 2]) yield* cache.get(n)
       assert.deepStrictEqual(loads, [1, 2, 3, 2])
-    }).pipe(over({ capacity: 2 }))
+    }).pipe(over({ capacity: 2, policy: "lru" }))
   )
 
   it.effect("every kind of reading is a use, looking is none", () =>
@@ -118,7 +119,7 @@ describe("MemoryStore: bounds", () => {
       yield* region.sizes
       yield* put(region, "c", 1)
       assert.deepStrictEqual(yield* keysIn(region), ["b", "c"])
-    }).pipe(over({ capacity: 2 }))
+    }).pipe(over({ capacity: 2, policy: "lru" }))
   )
 
   it.effect("overwriting pushes nobody out, and is a use (M9)", () =>
@@ -129,7 +130,7 @@ describe("MemoryStore: bounds", () => {
       assert.deepStrictEqual(yield* keysIn(region), ["a", "b", "c"])
       yield* put(region, "d", 1)
       assert.deepStrictEqual(yield* keysIn(region), ["a", "c", "d"])
-    }).pipe(over({ capacity: 3 }))
+    }).pipe(over({ capacity: 3, policy: "lru" }))
   )
 
   it.effect("bytes: as many are pushed out as make room, and one that is too heavy is not kept at all", () =>
@@ -145,7 +146,7 @@ describe("MemoryStore: bounds", () => {
       yield* put(region, "g", 100)
       assert.deepStrictEqual(yield* keysIn(region), ["g"])
       assert.deepStrictEqual(yield* region.sizes, [{ store: "MemoryStore", tier: 1, entries: 1, bytes: 100 }])
-    }).pipe(over({ maxBytes: 100, weigher: (_key, entry) => weighed(entry) }))
+    }).pipe(over({ maxBytes: 100, weigher: (_key, entry) => weighed(entry), policy: "lru" }))
   )
 
   it.effect("bytes: an entry that grows in place pushes others out, not itself", () =>
@@ -154,7 +155,7 @@ describe("MemoryStore: bounds", () => {
       for (const key of ["a", "b", "c"]) yield* put(region, key, 30)
       yield* put(region, "a", 80)
       assert.deepStrictEqual(yield* keysIn(region), ["a"])
-    }).pipe(over({ maxBytes: 100, weigher: (_key, entry) => weighed(entry) }))
+    }).pipe(over({ maxBytes: 100, weigher: (_key, entry) => weighed(entry), policy: "lru" }))
   )
 
   it.effect("what is no weight is not kept", () =>
@@ -165,7 +166,7 @@ describe("MemoryStore: bounds", () => {
         yield* put(region, "k", weight)
         assert.deepStrictEqual(yield* keysIn(region), [], String(weight))
       }
-    }).pipe(over({ maxBytes: 100, weigher: (_key, entry) => weighed(entry) }))
+    }).pipe(over({ maxBytes: 100, weigher: (_key, entry) => weighed(entry), policy: "lru" }))
   )
 
   it.effect("by default an estimate weighs: a megabyte is more than a hundred kilobytes", () =>
@@ -185,7 +186,7 @@ describe("MemoryStore: one pool for all regions", () => {
       for (const region of regions) for (const key of ["1", "2"]) yield* put(region, key, 1)
       assert.strictEqual(yield* total(regions), 4)
       assert.deepStrictEqual(yield* Effect.forEach(regions, keysIn), [[], ["1", "2"], ["1", "2"]])
-    }).pipe(over({ capacity: 4 }))
+    }).pipe(over({ capacity: 4, policy: "lru" }))
   )
 
   it.effect("a region that is cleared or closed gives its room back", () =>
@@ -265,19 +266,25 @@ describe("MemoryStore: closing and opening again", () => {
 
   it("a closed region tells when its last entry was pushed out, so that its name can be forgotten", () => {
     const emptied: Array<string> = []
-    const pool = new Pool({ maxEntries: 2, maxBytes: Infinity, policy: Lru.make(), weigh: () => 0 })
+    const pool = new Pool({
+      maxEntries: 2,
+      maxBytes: Infinity,
+      maxEntryBytes: Infinity,
+      policy: Lru.make(),
+      weigh: () => 0
+    })
     const opened = (name: string) => {
-      const region = new MemoryRegion<unknown, never>(pool, () => emptied.push(name))
-      region.open("fingerprint")
+      const region = new MemoryRegion<string, never>(pool, name, () => emptied.push(name))
+      region.open(textCodec)
       return region
     }
     const first = opened("first")
-    first.set("k", entryOf(1), undefined)
+    first.set("k", text("v"), undefined)
     first.close()
     const second = opened("second")
-    second.set("a", entryOf(1), undefined)
+    second.set("a", text("v"), undefined)
     assert.deepStrictEqual(emptied, [])
-    second.set("b", entryOf(1), undefined)
+    second.set("b", text("v"), undefined)
     assert.deepStrictEqual(emptied, ["first"])
   })
 
@@ -312,7 +319,7 @@ describe("MemoryStore: closing and opening again", () => {
 
 describe("MemoryStore: options", () => {
   const issuesOf = (options: object) =>
-    Effect.map(Effect.flip(Effect.scoped(MemoryStore.make(options))), (error) =>
+    Effect.map(Effect.flip(Effect.scoped(Layer.build(MemoryStore.layer(options)))), (error) =>
       error.issues.map((issue) => `${issue.field}=${issue.value}`)
     )
 
@@ -338,7 +345,7 @@ describe("MemoryStore: options", () => {
   it.effect("no bound, and both names for one bound, are fine", () =>
     Effect.scoped(
       Effect.forEach([{}, { capacity: 1, maxEntries: 1 }, { maxEntries: Infinity, maxBytes: Infinity }], (options) =>
-        MemoryStore.make(options)
+        Layer.build(MemoryStore.layer(options))
       )
     )
   )
@@ -439,7 +446,7 @@ describe("MemoryStore: the pool against a naive model", () => {
         const weights = new Map<number, number>()
         const weigh = (_key: string, entry: CacheEntry.CacheEntry<unknown, unknown>) =>
           Exit.isSuccess(entry.exit) ? (weights.get(entry.exit.value as number) ?? 0) : 0
-        const pool = new Pool({ maxEntries, maxBytes, policy, weigh })
+        const pool = new Pool({ maxEntries, maxBytes, maxEntryBytes: Infinity, policy, weigh })
         const regions = [0, 1, 2].map(() => {
           const region = new MemoryRegion<unknown, never>(pool)
           region.open(undefined)

@@ -143,7 +143,7 @@ describe("a hit and its fiber", () => {
       assert.strictEqual(yield* cache.get("a"), "a:2", "gone by the outer one's")
       const { fresh, loaded } = yield* cache.stats
       assert.deepStrictEqual({ fresh, loaded }, { fresh: 1, loaded: 2 })
-    }).pipe(Effect.provide(Store))
+    }).pipe(Effect.provide(MemoryStore.layer({ sweepEvery: Infinity })))
   )
 
   it.scoped("is counted once when one fiber runs it to its end inside another", () =>

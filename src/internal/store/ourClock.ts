@@ -8,7 +8,10 @@ const clockTolerance = 5_000
  * The entry as this process's clock sees it. A writer whose clock runs ahead must not make an entry fresh for longer
  * than it was said: within the tolerance it is dated back, beyond it the entry is not trusted.
  */
-export const onOurClock = <A, E>(entry: CacheEntry.CacheEntry<A, E>, now: number): CacheEntry.CacheEntry<A, E> | undefined => {
+export const onOurClock = <A, E>(
+  entry: CacheEntry.CacheEntry<A, E>,
+  now: number
+): CacheEntry.CacheEntry<A, E> | undefined => {
   const ahead = entry.createdAt - now
   if (ahead <= 0) return now >= entry.staleUntil ? undefined : entry
   if (ahead > clockTolerance) return undefined

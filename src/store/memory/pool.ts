@@ -6,17 +6,8 @@
  */
 import type * as CacheEntry from "../../CacheEntry.js"
 import type { Policy } from "../../eviction/Policy.js"
+import type { Removal, RemovalCause } from "../MemoryStore.js"
 import type { MemoryRegion } from "./region.js"
-
-/** Why an entry has gone. */
-export type Cause = "explicit" | "replaced" | "expired" | "size" | "pressure"
-
-export interface Removal {
-  readonly cause: Cause
-  readonly cache: string
-  readonly key: string
-  readonly entry: CacheEntry.CacheEntry<unknown, unknown>
-}
 
 /** Weighed only where something depends on it, or when somebody asks. */
 const unweighed = -1
@@ -76,7 +67,7 @@ export class Pool {
   private weighed = 0
   private pinnedWeight = 0
   private unknown = 0
-  readonly removals: Record<Cause, number> = { explicit: 0, replaced: 0, expired: 0, size: 0, pressure: 0 }
+  readonly removals: Record<RemovalCause, number> = { explicit: 0, replaced: 0, expired: 0, size: 0, pressure: 0 }
   /** What listeners have not been told yet. */
   private readonly untold: Array<Removal> = []
   private isTelling = false
@@ -157,12 +148,12 @@ export class Pool {
     return true
   }
 
-  private shrinkTo(entries: number, bytes: number, cause: Cause): void {
+  private shrinkTo(entries: number, bytes: number, cause: RemovalCause): void {
     let goesOn = true
     while (goesOn && (this.entries > entries || this.weighed > bytes)) goesOn = this.evict(cause)
   }
 
-  private evict(cause: Cause): boolean {
+  private evict(cause: RemovalCause): boolean {
     const node = this.nodes[this.options.policy.evict()]
     if (node === undefined) return false
     this.note(cause, node)
@@ -171,7 +162,7 @@ export class Pool {
     return true
   }
 
-  remove(node: Node, cause: Cause): void {
+  remove(node: Node, cause: RemovalCause): void {
     this.note(cause, node)
     this.forget(node)
     node.region.emptied()
@@ -236,7 +227,7 @@ export class Pool {
     if (pinned) this.pinnedWeight += weight
   }
 
-  private note(cause: Cause, { entry, key, region }: Node): void {
+  private note(cause: RemovalCause, { entry, key, region }: Node): void {
     this.removals[cause]++
     if (this.options.onRemoval !== undefined) this.untold.push({ cause, cache: region.name, key, entry })
   }
@@ -336,8 +327,7 @@ export class Pool {
   }
 }
 
-const isWeighing = ({ maxBytes, maxEntryBytes }: Bounds): boolean =>
-  maxBytes !== Infinity || maxEntryBytes !== Infinity
+const isWeighing = ({ maxBytes, maxEntryBytes }: Bounds): boolean => maxBytes !== Infinity || maxEntryBytes !== Infinity
 
 /** 32 bits that stand for a key, the same each time and another in each store: FNV-1a, by Fowler, Noll and Vo. */
 const hashOf = (key: string, seed: number): number => {

@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
+import { idleSleep } from "../../internal/idleSleep.js"
 import type * as CacheEvents from "../../observe/CacheEvents.js"
 import type * as MemoryProbe from "../MemoryProbe.js"
 import type { Pool } from "./pool.js"
@@ -74,7 +75,7 @@ export const watch = (
     Effect.suspend(() => {
       const { kind, limit, used } = reading
       const { crossed, entries, released } = look(options, reading, pool, stateOf(kind))
-      const labelled = <M extends Metric.Metric<unknown, number, unknown>>(metric: M, value: number) =>
+      const labelled = <Type, Out>(metric: Metric.Metric<Type, number, Out>, value: number) =>
         Metric.update(metric.pipe(Metric.tagged("store", store), Metric.tagged("limit", kind)), value)
       const gauges = Effect.zipRight(labelled(usedGauge, used), labelled(limitGauge, limit))
       const counted = released === 0 ? gauges : Effect.zipRight(gauges, labelled(releasedCounter, released))
@@ -95,7 +96,7 @@ export const watch = (
   return Effect.forever(
     Effect.zipRight(
       Effect.flatMap(probe.read, (readings) => Effect.forEach(readings, each, { discard: true })),
-      Effect.sleep(options.every)
+      idleSleep(options.every)
     )
   )
 }

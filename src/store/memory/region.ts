@@ -28,6 +28,7 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
   /** The same key in two regions is two keys. */
   readonly salt: number
   readonly slides: boolean
+  private readonly hasPast: boolean
 
   /**
    * `onEmpty` is told when the last entry has gone, for whatever reason. A name that is opened again takes over what
@@ -44,11 +45,13 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
     this.codec = previous?.codec
     this.salt = previous?.salt ?? Math.imul(++regions, 0x9e3779b1)
     this.slides = pool.slides
+    this.hasPast = previous !== undefined
   }
 
   /** Entries stay for a cache that reopens the name, but only one with the same Schema: values never change type. */
   open(codec: Codec.EntryCodec<A, E> | undefined): void {
-    if (codec === undefined || codec.fingerprint !== this.codec?.fingerprint) this.clear()
+    // what was never open before has nothing to lose, and a snapshot of it may still be restored
+    if (this.hasPast && (codec === undefined || codec.fingerprint !== this.codec?.fingerprint)) this.clear()
     this.codec = codec
     this.isClosed = false
   }

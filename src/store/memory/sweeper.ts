@@ -4,22 +4,22 @@
  * milliseconds; entries that never end cost it nothing.
  */
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
+import { idleSleep } from "../../internal/idleSleep.js"
 import { steadyMillis } from "../../internal/steady.js"
 import type { Pool } from "./pool.js"
 
 /** So many slots are looked at before others get their turn. */
 const chunk = 4_096
-/** What a timer can wait for. */
-const longestNap = 2 ** 31 - 1
 
 export class Sweeper {
   private fiber: Fiber.RuntimeFiber<void> | undefined
   private wakesAt = Infinity
   private earliest = Infinity
   private isSweeping = false
+  private isClosed = false
 
   constructor(
     private readonly pool: () => Pool,
@@ -31,7 +31,8 @@ export class Sweeper {
   readonly expect = (endsAt: number): void => {
     if (endsAt < this.earliest) this.earliest = endsAt
     // who sleeps longer than that by more than one round is woken
-    if (!this.isSweeping && (this.fiber === undefined || endsAt + this.every < this.wakesAt)) this.begin()
+    if (this.isSweeping || this.isClosed) return
+    if (this.fiber === undefined || endsAt + this.every < this.wakesAt) this.begin()
   }
 
   private begin(): void {
@@ -45,9 +46,9 @@ export class Sweeper {
       this.fiber = undefined
       return Effect.void
     }
-    const nap = Math.min(longestNap, Math.max(this.every, this.earliest - now))
+    const nap = Math.max(this.every, this.earliest - now)
     this.wakesAt = now + nap
-    return Effect.sleep(nap).pipe(
+    return idleSleep(nap).pipe(
       Effect.zipRight(this.sweep),
       Effect.flatMap(() => this.rounds)
     )
@@ -69,7 +70,8 @@ export class Sweeper {
     return from(0)
   })
 
-  readonly close: Effect.Effect<void> = Effect.suspend(() =>
-    this.fiber === undefined ? Effect.void : Effect.asVoid(this.fiber.interruptAsFork(FiberId.none))
-  )
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.isClosed = true
+    return this.fiber === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(this.fiber))
+  })
 }

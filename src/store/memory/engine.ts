@@ -1,0 +1,172 @@
+/** A memory store put together: its pool, its regions, its maintenance, and what its owner can do with it. */
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import * as CacheError from "../../CacheError.js"
+import type * as CacheStore from "../../CacheStore.js"
+import * as Policies from "../../eviction/Policies.js"
+import * as Service from "../../internal/store/service.js"
+import { steadyMillis } from "../../internal/steady.js"
+import * as CacheEvents from "../../observe/CacheEvents.js"
+import * as MemoryProbe from "../MemoryProbe.js"
+import type * as MemoryStore from "../MemoryStore.js"
+import * as Options from "./options.js"
+import { Pool } from "./pool.js"
+import * as Pressure from "./pressure.js"
+import * as Region from "./region.js"
+import * as Snapshot from "./snapshot.js"
+import { Sweeper } from "./sweeper.js"
+
+export const storeName = "MemoryStore"
+
+export interface Engine {
+  readonly store: CacheStore.Service
+  readonly controls: MemoryStore.ControlsService
+}
+
+/** A listener is the program's own: what it throws is told, and must not reach whoever reads or writes the cache. */
+const guarded = (
+  onRemoval: (removal: MemoryStore.Removal) => void,
+  events: CacheEvents.Service,
+  runtime: Runtime.Runtime<never>
+): ((removal: MemoryStore.Removal) => void) => {
+  let isTold = false
+  return (removal) => {
+    try {
+      onRemoval(removal)
+    } catch (defect) {
+      events.publish({ _tag: "ListenerFailed", store: storeName, defect })
+      if (isTold) return
+      isTold = true
+      Runtime.runFork(runtime)(
+        Effect.logWarning(`larder: onRemoval of ${storeName} threw; this is logged once, see CacheEvents`, defect)
+      )
+    }
+  }
+}
+
+const makePool = (settings: Options.Settings, events: CacheEvents.Service): Effect.Effect<Pool, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const runtime = yield* Effect.runtime<never>()
+    const seed = yield* Random.nextInt
+    const sweeper = new Sweeper(() => pool, settings.sweepEvery, runtime)
+    const pool: Pool = new Pool({
+      ...settings.pool,
+      policy: Policies.make(settings.policy, { seed }),
+      seed,
+      onRemoval: settings.onRemoval && guarded(settings.onRemoval, events, runtime),
+      onMortal: settings.sweepEvery === Infinity ? undefined : sweeper.expect
+    })
+    yield* Effect.addFinalizer(() => sweeper.close)
+    return pool
+  })
+
+/** The regions of a store by name, and what a snapshot holds for those that were not opened yet. */
+class Regions {
+  private readonly byName = new Map<string, Region.MemoryRegion<unknown, unknown>>()
+  private readonly waiting = new Map<string, Array<Snapshot.Record>>()
+
+  constructor(private readonly pool: Pool) {}
+
+  open<A, E>({ codec, name }: CacheStore.RegionOptions<A, E>, now: number): Region.MemoryRegion<A, E> {
+    // the codec's fingerprint, which the region checks, is what makes the values of this name `A` and `E`
+    const previous = this.byName.get(name) as Region.MemoryRegion<A, E> | undefined
+    const region = new Region.MemoryRegion<A, E>(this.pool, name, () => this.forget(name), previous)
+    region.open(codec)
+    this.byName.set(name, region as Region.MemoryRegion<unknown, unknown>)
+    const rows = this.waiting.get(name)
+    if (rows !== undefined) {
+      this.waiting.delete(name)
+      region.restore(rows, now)
+    }
+    return region
+  }
+
+  close<A, E>(region: Region.MemoryRegion<A, E>): void {
+    region.close()
+    this.forget(region.name)
+  }
+
+  /** What is closed and empty has nothing for who opens its name again. */
+  private forget(name: string): void {
+    const region = this.byName.get(name)
+    if (region?.isClosed === true && region.nodes.size === 0) this.byName.delete(name)
+  }
+
+  /** Answers how many entries are there again, and how many wait for their region. */
+  restore(
+    records: ReadonlyArray<Snapshot.Record>,
+    now: number
+  ): { readonly restored: number; readonly waiting: number } {
+    const byName = new Map<string, Array<Snapshot.Record>>()
+    for (const record of records) {
+      const rows = byName.get(record.cache)
+      if (rows === undefined) byName.set(record.cache, [record])
+      else rows.push(record)
+    }
+    let restored = 0
+    let waiting = 0
+    for (const [name, rows] of byName) {
+      const region = this.byName.get(name)
+      if (region === undefined) {
+        this.waiting.set(name, rows)
+        waiting += rows.length
+      } else restored += region.restore(rows, now)
+    }
+    return { restored, waiting }
+  }
+}
+
+const notASnapshot = new CacheError.CodecError({
+  codec: "MemoryStore.snapshot",
+  operation: "decode",
+  reason: "these bytes are no snapshot of a memory store, or one of another version"
+})
+
+const makeControls = (pool: Pool, regions: Regions): MemoryStore.ControlsService => ({
+  usage: Effect.sync(() => ({
+    entries: pool.entries,
+    pinned: pool.pinned,
+    bytes: pool.bytes,
+    ...pool.limits,
+    removals: { ...pool.removals }
+  })),
+  resize: (bounds) =>
+    Effect.suspend(() => Effect.map(Options.rebound(bounds, pool.limits), (next) => pool.resize(next))),
+  prune: (bounds) =>
+    Effect.map(
+      Options.rebound(bounds, { maxEntries: Infinity, maxBytes: Infinity, maxEntryBytes: Infinity }),
+      ({ maxBytes, maxEntries }) => pool.prune(maxEntries, maxBytes)
+    ),
+  snapshot: Effect.map(steadyMillis, (now) => Snapshot.encode(pool, now)),
+  restore: (bytes) =>
+    Effect.flatMap(steadyMillis, (now) => {
+      const decoded = Snapshot.decode(bytes)
+      return decoded === undefined
+        ? Effect.fail(notASnapshot)
+        : Effect.sync(() => ({ ...regions.restore(decoded.records, now), damaged: decoded.damaged }))
+    })
+})
+
+export const make = (options: MemoryStore.Options): Effect.Effect<Engine, CacheError.InvalidConfig, Scope.Scope> =>
+  Effect.gen(function* () {
+    const settings = yield* Options.resolve(options)
+    const events = yield* CacheEvents.CacheEvents
+    const pool = yield* makePool(settings, events)
+    const regions = new Regions(pool)
+    if (settings.pressure !== undefined) {
+      const probe = yield* MemoryProbe.MemoryProbe
+      yield* Effect.forkScoped(Pressure.watch(settings.pressure, { store: storeName, pool, probe, events }))
+    }
+    const store = yield* Service.make({
+      name: storeName,
+      capabilities: { live: true, persistent: false, shared: false },
+      open: <A, E>(region: CacheStore.RegionOptions<A, E>) =>
+        Effect.acquireRelease(
+          Effect.map(steadyMillis, (now) => regions.open(region, now)),
+          (view) => Effect.sync(() => regions.close(view))
+        ).pipe(Effect.map((view) => Region.toRegion(storeName, region.name, view)))
+    })
+    return { store, controls: makeControls(pool, regions) }
+  })
