@@ -112,6 +112,13 @@ export * as Envelope from "./codec/Envelope.js"
 export * as Json from "./codec/Json.js"
 
 /**
+ * How much memory the process uses, and how much it may: what a memory store under `memoryPressure` looks at.
+ *
+ * @since 0.1.0
+ */
+export * as MemoryProbe from "./store/MemoryProbe.js"
+
+/**
  * Entries kept by reference in this process: the fastest store, with no dependency, on every runtime.
  *
  * @since 0.1.0

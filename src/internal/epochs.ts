@@ -22,7 +22,7 @@ const slotOf = (key: string): number => {
     hash = (Math.imul(hash, 31) + key.charCodeAt(index)) | 0
   }
   // the last characters differ most often ("user:1", "user:2") and a stride may step over them
-  hash = Math.imul(hash ^ key.charCodeAt(length - 1), 0x9e3779b1)
+  hash = Math.imul((Math.imul(hash, 31) + key.charCodeAt(length - 1)) | 0, 0x9e3779b1)
   return (hash >>> 16) & (slots - 1)
 }
 

@@ -311,7 +311,7 @@ export const layerSnapshot = ({
   FileSystem.FileSystem | Path.Path
 > =>
   Layer.scopedContext(
-    Engine.make(options).pipe(
+    Effect.zipRight(SnapshotFile.check(file), Engine.make(options)).pipe(
       Effect.tap((engine) => SnapshotFile.keep(engine, file)),
       Effect.map(contextOf)
     )

@@ -1,9 +1,26 @@
 import { CacheStore, MemoryStore } from "effect-larder"
+import * as Policies from "effect-larder/Policies"
 import * as SqliteStore from "effect-larder/SqliteStore"
 import { FaultyStore, StoreLaws } from "effect-larder/testing"
 
 StoreLaws.suite("MemoryStore", MemoryStore.layer())
 StoreLaws.suite("MemoryStore with bytes counted", MemoryStore.layer({ maxBytes: 100_000_000 }))
+StoreLaws.suite(
+  "MemoryStore with all it can do",
+  MemoryStore.layer({
+    maxEntryBytes: 10_000_000,
+    pinned: (key) => key.length % 2 === 0,
+    timeToIdle: "365 days",
+    freeze: "always",
+    memoryPressure: {},
+    onRemoval: () => {
+      throw new Error("of a listener")
+    }
+  })
+)
+for (const policy of Policies.names) {
+  StoreLaws.suite(`MemoryStore with ${policy}`, MemoryStore.layer({ policy }), { histories: 50 })
+}
 StoreLaws.suite("SqliteStore in a file", SqliteStore.layerTemporary, { histories: 50 })
 StoreLaws.suite("SqliteStore in memory", SqliteStore.layerMemory)
 

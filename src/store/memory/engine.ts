@@ -65,7 +65,7 @@ const makePool = (settings: Options.Settings, events: CacheEvents.Service): Effe
 /** The regions of a store by name, and what a snapshot holds for those that were not opened yet. */
 class Regions {
   private readonly byName = new Map<string, Region.MemoryRegion<unknown, unknown>>()
-  private readonly waiting = new Map<string, Array<Snapshot.Record>>()
+  private readonly unopened = new Map<string, ReadonlyArray<Snapshot.Record>>()
 
   constructor(private readonly pool: Pool) {}
 
@@ -75,11 +75,8 @@ class Regions {
     const region = new Region.MemoryRegion<A, E>(this.pool, name, () => this.forget(name), previous)
     region.open(codec)
     this.byName.set(name, region as Region.MemoryRegion<unknown, unknown>)
-    const rows = this.waiting.get(name)
-    if (rows !== undefined) {
-      this.waiting.delete(name)
-      region.restore(rows, now)
-    }
+    region.restore(this.unopened.get(name) ?? [], now)
+    this.unopened.delete(name)
     return region
   }
 
@@ -94,23 +91,23 @@ class Regions {
     if (region?.isClosed === true && region.nodes.size === 0) this.byName.delete(name)
   }
 
+  /** What a snapshot holds for regions that were not opened yet. */
+  get waiting(): ReadonlyArray<Snapshot.Record> {
+    return [...this.unopened.values()].flat()
+  }
+
   /** Answers how many entries are there again, and how many wait for their region. */
   restore(
     records: ReadonlyArray<Snapshot.Record>,
     now: number
   ): { readonly restored: number; readonly waiting: number } {
-    const byName = new Map<string, Array<Snapshot.Record>>()
-    for (const record of records) {
-      const rows = byName.get(record.cache)
-      if (rows === undefined) byName.set(record.cache, [record])
-      else rows.push(record)
-    }
     let restored = 0
     let waiting = 0
-    for (const [name, rows] of byName) {
+    for (const name of new Set(records.map((record) => record.cache))) {
+      const rows = records.filter((record) => record.cache === name)
       const region = this.byName.get(name)
       if (region === undefined) {
-        this.waiting.set(name, rows)
+        this.unopened.set(name, rows)
         waiting += rows.length
       } else restored += region.restore(rows, now)
     }
@@ -139,7 +136,7 @@ const makeControls = (pool: Pool, regions: Regions): MemoryStore.ControlsService
       Options.rebound(bounds, { maxEntries: Infinity, maxBytes: Infinity, maxEntryBytes: Infinity }),
       ({ maxBytes, maxEntries }) => pool.prune(maxEntries, maxBytes)
     ),
-  snapshot: Effect.map(steadyMillis, (now) => Snapshot.encode(pool, now)),
+  snapshot: Effect.map(steadyMillis, (now) => Snapshot.encode(pool, now, regions.waiting)),
   restore: (bytes) =>
     Effect.flatMap(steadyMillis, (now) => {
       const decoded = Snapshot.decode(bytes)

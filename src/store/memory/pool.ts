@@ -73,7 +73,8 @@ export class Pool {
   private isTelling = false
 
   constructor(readonly options: PoolOptions) {
-    this.bounds = options
+    const { maxBytes, maxEntries, maxEntryBytes } = options
+    this.bounds = { maxEntries, maxBytes, maxEntryBytes }
     this.weighs = isWeighing(options)
     this.timeToIdle = options.timeToIdle ?? Infinity
     this.slides = this.timeToIdle !== Infinity
@@ -313,8 +314,8 @@ export class Pool {
     for (let slot = from; slot < Math.min(to, this.nodes.length); slot++) {
       const node = this.nodes[slot]
       if (node === undefined) continue
-      if (this.isOver(node, now)) this.remove(node, "expired")
-      else if (node.region.isOutdated(node)) this.remove(node, "explicit")
+      if (node.region.isOutdated(node)) this.remove(node, "explicit")
+      else if (this.isOver(node, now)) this.remove(node, "expired")
       else next = Math.min(next, this.endsAt(node))
     }
     return next

@@ -1,8 +1,9 @@
 /**
  * Gives memory back before the process runs out of it.
  *
- * What was given up is still on the heap until the collector has come by, so a reading alone would make a store empty
- * itself. So what was released since the last sign of a collection (less is used than before) is taken off first.
+ * What was given up is still in use until the collector has come by, so readings alone would make a store empty itself.
+ * So what was released, and has not been seen to go since, is taken off a reading first; a little less of it each time,
+ * for it was but an estimate.
  */
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
@@ -19,16 +20,19 @@ export interface PressureOptions {
   readonly every: number
 }
 
-const usedGauge = Metric.gauge("larder_memory_used_bytes", { description: "Memory in use, by limit" })
-const limitGauge = Metric.gauge("larder_memory_limit_bytes", { description: "What may be in use" })
-const releasedCounter = Metric.counter("larder_memory_released_bytes", {
+const usedGauge = Metric.gauge("cache_memory_used_bytes", { description: "Memory in use, by limit" })
+const limitGauge = Metric.gauge("cache_memory_limit_bytes", { description: "What may be in use" })
+const releasedCounter = Metric.counter("cache_memory_released_bytes_total", {
   description: "Estimated bytes of entries given up under memory pressure",
   incremental: true
 })
-const crossings = Metric.counter("larder_memory_pressure_total", {
+const crossings = Metric.counter("cache_memory_pressure_total", {
   description: "How often a high-water mark was crossed",
   incremental: true
 })
+
+/** How much of what was released and has not been seen to go is believed in at the next look. */
+const patience = 0.8
 
 interface State {
   isHigh: boolean
@@ -43,7 +47,7 @@ const look = (
   pool: Pool,
   state: State
 ): { readonly released: number; readonly entries: number; readonly crossed: boolean } => {
-  if (used < state.lastUsed) state.pending = 0
+  state.pending = patience * Math.max(0, state.pending - Math.max(0, state.lastUsed - used))
   state.lastUsed = used
   const inUse = used - state.pending
   const crossed = !state.isHigh && used > high * limit

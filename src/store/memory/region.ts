@@ -74,12 +74,12 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
   private present(key: string, now: number): Node | undefined {
     const node = this.nodes.get(key)
     if (node === undefined || this.isClosed) return undefined
-    if (this.pool.isOver(node, now)) {
-      this.pool.remove(node, "expired")
-      return undefined
-    }
     if (this.isOutdated(node)) {
       this.pool.remove(node, "explicit")
+      return undefined
+    }
+    if (this.pool.isOver(node, now)) {
+      this.pool.remove(node, "expired")
       return undefined
     }
     return node

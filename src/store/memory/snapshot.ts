@@ -52,15 +52,25 @@ const concat = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
   return whole
 }
 
-/** All that has a codec and is not over at `now`. */
-export const encode = (pool: Pool, now: number): Uint8Array =>
-  concat([
-    Uint8Array.from(magic),
-    ...pool.ranked().flatMap((node) => {
-      const encoded = pool.isOver(node, now) ? undefined : node.region.encode(node)
-      return encoded === undefined ? [] : [encodeRecord({ cache: node.region.name, key: node.key, ...encoded })]
-    })
-  ])
+/**
+ * All that has a codec and is not over at `now`; then, as far as the store has room for them, those of the last
+ * snapshot that nobody has opened the region of yet.
+ */
+export const encode = (pool: Pool, now: number, waiting: Iterable<Record>): Uint8Array => {
+  const records: Array<Uint8Array> = []
+  for (const node of pool.ranked()) {
+    const encoded = pool.isOver(node, now) ? undefined : node.region.encode(node)
+    if (encoded !== undefined) records.push(encodeRecord({ cache: node.region.name, key: node.key, ...encoded }))
+  }
+  let { bytes, entries } = pool.room
+  for (const record of waiting) {
+    entries--
+    bytes -= record.bytes.length
+    if (entries < 0 || bytes < 0) break
+    records.push(encodeRecord(record))
+  }
+  return concat([Uint8Array.from(magic), ...records])
+}
 
 export interface Decoded {
   readonly records: ReadonlyArray<Record>

@@ -10,9 +10,24 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as CacheConfig from "../../CacheConfig.js"
+import type * as CacheError from "../../CacheError.js"
 import { fileModes, folderModes } from "../../internal/constants.js"
+import * as Check from "../../internal/options.js"
 import * as CacheEvents from "../../observe/CacheEvents.js"
 import { type Engine, storeName } from "./engine.js"
+
+/** A path that is text and not empty, or `InvalidConfig`. */
+export const check = (file: unknown): Effect.Effect<void, CacheError.InvalidConfig> =>
+  Check.check(
+    { file },
+    {
+      file: (value) =>
+        typeof value === "string" && value.trim().length > 0 && !value.includes("\0")
+          ? undefined
+          : { reason: "must be a path that is not empty", hint: 'give a path such as "data/cache.snapshot"' }
+    },
+    ["file"]
+  )
 
 const isMissing = (error: { readonly _tag: string; readonly reason?: unknown }): boolean =>
   error._tag === "SystemError" && error.reason === "NotFound"
