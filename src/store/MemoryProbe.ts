@@ -84,10 +84,10 @@ const readings = ({ performance, process }: Host): ReadonlyArray<Reading> => {
  * import * as MemoryProbe from "effect-larder/MemoryProbe"
  * import { Effect } from "effect"
  *
- * // as if the heap were nearly full
- * export const nearlyFull = Effect.provideService(MemoryProbe.MemoryProbe, {
- *   read: Effect.succeed([{ kind: "heap", used: 95, limit: 100 }])
- * })
+ * const nearlyFull: MemoryProbe.Reading = { kind: "heap", used: 95, limit: 100 }
+ *
+ * // for a test: as if there were hardly any memory left
+ * export const underPressure = Effect.provideService(MemoryProbe.MemoryProbe, { read: Effect.succeed([nearlyFull]) })
  * ```
  *
  * @since 0.1.0

@@ -10,9 +10,9 @@ StoreLaws.suite(
   MemoryStore.layer({
     maxEntryBytes: 10_000_000,
     pinned: (key) => key.length % 2 === 0,
-    timeToIdle: "365 days",
+    timeToIdle: "20000 days",
     freeze: "always",
-    memoryPressure: {},
+    memoryPressure: { every: "365 days" },
     onRemoval: () => {
       throw new Error("of a listener")
     }

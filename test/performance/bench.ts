@@ -15,11 +15,12 @@ import * as Baseline from "./baseline.js"
 import { hit } from "./hit.js"
 import { memory } from "./memory.js"
 import { miss } from "./miss.js"
+import { program } from "./program.js"
 import * as Report from "./report.js"
 import { scale } from "./scale.js"
 import type { Result, Suite } from "./suite.js"
 
-const suites: Readonly<Record<string, Suite>> = { hit, miss, memory, scale }
+const suites: Readonly<Record<string, Suite>> = { hit, miss, memory, scale, program }
 
 type Results = ReadonlyArray<readonly [suite: string, result: Result]>
 

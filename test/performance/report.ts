@@ -54,7 +54,15 @@ const versionOf = (file: string): unknown => {
   return typeof json === "object" && json !== null && "version" in json ? json.version : undefined
 }
 
-const packages = ["effect", "@effect/sql-sqlite-node", "better-sqlite3"]
+const packages = [
+  "effect",
+  "@effect/sql-sqlite-node",
+  "better-sqlite3",
+  "lru-cache",
+  "bentocache",
+  "cacheable",
+  "cache-manager"
+]
 
 /** What the numbers were had on: without it they mean nothing. */
 export const machine = (): Readonly<Record<string, unknown>> => ({
