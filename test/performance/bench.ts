@@ -19,8 +19,9 @@ import { program } from "./program.js"
 import * as Report from "./report.js"
 import { scale } from "./scale.js"
 import type { Result, Suite } from "./suite.js"
+import { view } from "./view.js"
 
-const suites: Readonly<Record<string, Suite>> = { hit, miss, memory, scale, program }
+const suites: Readonly<Record<string, Suite>> = { hit, miss, memory, scale, program, view }
 
 type Results = ReadonlyArray<readonly [suite: string, result: Result]>
 

@@ -66,7 +66,7 @@ const hows: Record<Landing<unknown, unknown>["how"], readonly [owner: Outcome, j
   failed: ["failed", "failed"]
 }
 
-export class Core<K, A, E, R> implements Hits<K, A, E>, Target<K, A, E, R> {
+export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
   readonly counters = new Counters()
   readonly clock = steady
   readonly loader: Loader<K, A, E, R>
@@ -92,20 +92,20 @@ export class Core<K, A, E, R> implements Hits<K, A, E>, Target<K, A, E, R> {
   }
 
   /** The nearest tier's answer, where nothing in force asks for more than that. */
-  hit(key: K, fiber: AnyFiber): CacheEntry.CacheEntry<A, E> | undefined {
+  hit(key: K, fiber: AnyFiber): CacheStore.Hit<A> | undefined {
     const view = this.hitView
     if (view === undefined || localOf(fiber.currentContext) !== undefined) return undefined
     const id = this.probe(key)
     if (id === undefined) return undefined
     const { clock } = this
     if (view.slides) return view.fresh(id, clock.now(fiber))
-    const entry = view.fresh(id, clock.atMost(fiber))
-    return entry === undefined && clock.isGuessed ? view.fresh(id, clock.now(fiber)) : entry
+    const hit = view.fresh(id, clock.atMost(fiber))
+    return hit === undefined && clock.isGuessed ? view.fresh(id, clock.now(fiber)) : hit
   }
 
-  count(entry: CacheEntry.CacheEntry<unknown, unknown>): void {
+  count(hit: CacheStore.Hit<unknown>): void {
     this.counters.fresh++
-    this.counters.savedMillis += entry.loadMillis
+    this.counters.savedMillis += hit.loadMillis
   }
 
   whole(key: K): Effect.Effect<A, E, R> {

@@ -13,34 +13,28 @@
  */
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
-import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { YieldWrap } from "effect/Utils"
-import type * as CacheEntry from "../../CacheEntry.js"
+import type * as CacheStore from "../../CacheStore.js"
 import { currentFiber } from "../currentFiber.js"
 import { asCommit, asSync } from "../instructions.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 /** What a get needs to know of a cache. */
-export interface Hits<in K, out A, out E> {
-  /** A fresh entry that can be served as things are for this fiber. Changes nothing that can be seen. */
-  readonly hit: (key: K, fiber: AnyFiber) => CacheEntry.CacheEntry<A, E> | undefined
-  /** The entry was handed out. */
-  readonly count: (entry: CacheEntry.CacheEntry<unknown, unknown>) => void
+export interface Hits<in K, out A> {
+  /** A fresh success that can be served as things are for this fiber. Changes nothing that can be seen. */
+  readonly hit: (key: K, fiber: AnyFiber) => CacheStore.Hit<A> | undefined
+  /** It was handed out. */
+  readonly count: (hit: CacheStore.Hit<unknown>) => void
 }
 
 /** Where a get goes: to a cache in hand, or to one that has to be found in the fiber's Context first. */
 export interface Target<in K, out A, out E, out R> {
-  readonly hitsOf: (fiber: AnyFiber) => Hits<K, A, E> | undefined
+  readonly hitsOf: (fiber: AnyFiber) => Hits<K, A> | undefined
   /** The get with all that may belong to it: asking stores, loading, waiting. */
   readonly whole: (key: K) => Effect.Effect<A, E, R>
 }
-
-type Hit<A, E> = CacheEntry.CacheEntry<A, E> & { readonly exit: Exit.Success<A, E> }
-
-const isSuccess = <A, E>(entry: CacheEntry.CacheEntry<A, E> | undefined): entry is Hit<A, E> =>
-  entry !== undefined && entry.exit._tag === "Success"
 
 /** After so many hits in a row that the runtime has not seen, others get their turn, as they do after so many effects. */
 const hitsBeforeYield = 2_048
@@ -50,16 +44,16 @@ let hitsUnseen = 0
  * What a get has found, between the moment in which the runtime asks what it is and the moment in which it takes it:
  * one step, nothing else runs in it, so one place is enough for all.
  */
-let foundIn: Hits<never, unknown, unknown> | undefined
-let found: CacheEntry.CacheEntry<unknown, unknown> | undefined
+let foundIn: Hits<never, unknown> | undefined
+let found: CacheStore.Hit<unknown> | undefined
 
-const handOut = (): CacheEntry.CacheEntry<unknown, unknown> | undefined => {
-  const entry = found
-  if (entry !== undefined) {
+const handOut = (): CacheStore.Hit<unknown> | undefined => {
+  const hit = found
+  if (hit !== undefined) {
     found = undefined
-    foundIn!.count(entry)
+    foundIn!.count(hit)
   }
-  return entry
+  return hit
 }
 
 export class Get<K, A, E, R> extends Effectable.Class<A, E, R> {
@@ -71,14 +65,13 @@ export class Get<K, A, E, R> extends Effectable.Class<A, E, R> {
   }
 
   /** @internal a hit for a generator, counted */
-  take(): Hit<A, E> | undefined {
+  take(): CacheStore.Hit<A> | undefined {
     const fiber = currentFiber()
     if (fiber === undefined || fiber === null) return undefined
     const hits = this.target.hitsOf(fiber)
-    const entry = hits?.hit(this.key, fiber)
-    if (!isSuccess(entry)) return undefined
-    hits!.count(entry)
-    return entry
+    const hit = hits?.hit(this.key, fiber)
+    if (hit !== undefined) hits!.count(hit)
+    return hit
   }
 
   /** Read by the runtime to know what to do with this effect: the moment in which it is run. */
@@ -88,18 +81,18 @@ export class Get<K, A, E, R> extends Effectable.Class<A, E, R> {
     const hits = this.target.hitsOf(fiber)
     found = hits?.hit(this.key, fiber)
     foundIn = hits
-    return isSuccess(found) ? asSync : asCommit
+    return found === undefined ? asCommit : asSync
   }
 
   /** What the runtime calls for the value of a `Sync`. */
   effect_instruction_i0(): A {
     // `_op` has said so because this get has found one
-    return (handOut() as Hit<A, E>).exit.value
+    return (handOut() as CacheStore.Hit<A>).value
   }
 
   override commit(): Effect.Effect<A, E, R> {
-    const entry = handOut() as CacheEntry.CacheEntry<A, E> | undefined
-    return entry === undefined ? this.target.whole(this.key) : entry.exit
+    const hit = handOut() as CacheStore.Hit<A> | undefined
+    return hit === undefined ? this.target.whole(this.key) : Effect.succeed(hit.value)
   }
 
   override [Symbol.iterator](): Effect.EffectGenerator<Effect.Effect<A, E, R>> {
@@ -117,10 +110,10 @@ class Answer<K, A, E, R> implements Iterator<YieldWrap<Effect.Effect<A, E, R>>, 
   next(answer: A): IteratorResult<YieldWrap<Effect.Effect<A, E, R>>, A> {
     if (this.asked) return { done: true, value: answer }
     if (hitsUnseen < hitsBeforeYield) {
-      const entry = this.get.take()
-      if (entry !== undefined) {
+      const hit = this.get.take()
+      if (hit !== undefined) {
         hitsUnseen++
-        return { done: true, value: entry.exit.value }
+        return { done: true, value: hit.value }
       }
       this.asked = true
       return { done: false, value: new YieldWrap(this.get) }

@@ -5,6 +5,7 @@
  * removals is told at the end of the operation, when all is in place again, and may use the store as he likes.
  */
 import type * as CacheEntry from "../../CacheEntry.js"
+import * as BySlot from "../../eviction/internal/bySlot.js"
 import type { Policy } from "../../eviction/Policy.js"
 import type { Removal, RemovalCause } from "../MemoryStore.js"
 import type { MemoryRegion } from "./region.js"
@@ -15,16 +16,22 @@ const unweighed = -1
 /**
  * Invariant: a node is in its region's map if and only if it is in the pool at its slot, and, unless it is pinned, in
  * the policy.
+ *
+ * What a hit reads comes first and lies together, and is not looked for in the entry: most of a hit's time is spent
+ * waiting for memory.
  */
 export interface Node {
-  readonly region: MemoryRegion<unknown, unknown>
-  readonly key: string
-  entry: CacheEntry.CacheEntry<unknown, unknown>
-  epoch: number
+  /** A success's value; see `Pool.freshUntil` for whether it is one. */
+  value: unknown
+  loadMillis: number
   slot: number
-  weight: number
+  epoch: number
   /** The policy does not know it: the bounds never push it out. */
   pinned: boolean
+  entry: CacheEntry.CacheEntry<unknown, unknown>
+  readonly region: MemoryRegion<unknown, unknown>
+  readonly key: string
+  weight: number
 }
 
 export interface Bounds {
@@ -53,6 +60,8 @@ export class Pool {
   /** By slot. */
   private readonly nodes: Array<Node | undefined> = []
   private readonly free: Array<number> = []
+  /** By slot: when the success there is not fresh any more; never is a failure. */
+  freshUntil = BySlot.floats()
   /** By slot: when it was last read, where that matters. */
   private readonly readAt: Array<number> = []
   private bounds: Bounds
@@ -96,7 +105,7 @@ export class Pool {
       return false
     }
     const slot = this.free.pop() ?? this.nodes.length
-    const node: Node = { region, key, entry, epoch, slot, weight, pinned }
+    const node: Node = { value: undefined, loadMillis: 0, slot, epoch, pinned, entry, region, key, weight }
     this.nodes[slot] = node
     region.nodes.set(key, node)
     this.entries++
@@ -175,9 +184,15 @@ export class Pool {
   }
 
   private begin(node: Node): void {
-    const { entry } = node
-    this.options.protect?.(entry.exit._tag === "Success" ? entry.exit.value : entry.exit.cause)
-    if (this.slides) this.readAt[node.slot] = entry.createdAt + entry.loadMillis
+    const { entry, slot } = node
+    const { exit, loadMillis } = entry
+    const isSuccess = exit._tag === "Success"
+    this.options.protect?.(isSuccess ? exit.value : exit.cause)
+    node.value = isSuccess ? exit.value : undefined
+    node.loadMillis = loadMillis
+    this.freshUntil = BySlot.withRoomFor(this.freshUntil, slot)
+    this.freshUntil[slot] = isSuccess ? entry.freshUntil : -Infinity
+    if (this.slides) this.readAt[slot] = entry.createdAt + loadMillis
     const { onMortal } = this.options
     if (onMortal !== undefined) {
       const endsAt = this.endsAt(node)

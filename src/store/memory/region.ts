@@ -86,17 +86,19 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
   }
 
   /** The hottest path of all: nothing is removed here, and nothing looked at twice. */
-  fresh(key: string, until: number): CacheEntry.CacheEntry<A, E> | undefined {
+  fresh(key: string, until: number): CacheStore.Hit<A> | undefined {
     const node = this.nodes.get(key)
     if (node === undefined || this.isClosed) return undefined
-    const { entry } = node
-    if (until >= entry.freshUntil || this.epochs.outdated(entry.tags, node.epoch)) return undefined
-    if (this.slides) {
-      if (this.pool.isOver(node, until)) return undefined
-      this.pool.renew(node, until)
+    const { pool } = this
+    if (until >= pool.freshUntil[node.slot]! || (node.epoch < this.epochs.lastBump && this.isOutdated(node))) {
+      return undefined
     }
-    this.pool.hit(node)
-    return entry as CacheEntry.CacheEntry<A, E> // as in `get`
+    if (this.slides) {
+      if (pool.isOver(node, until)) return undefined
+      pool.renew(node, until)
+    }
+    pool.hit(node)
+    return node as CacheStore.Hit<A> // as in `get`
   }
 
   get(key: string, now: number): CacheEntry.CacheEntry<A, E> | undefined {

@@ -29,7 +29,7 @@ export const fromFile = (path: string): Trace => {
 }
 
 /** A generator of numbers from 0 to 1 (mulberry32): the same seed, the same accesses. */
-const random = (seed: number): (() => number) => {
+export const random = (seed: number): (() => number) => {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0
@@ -40,7 +40,7 @@ const random = (seed: number): (() => number) => {
 }
 
 /** Draws from 0 to `count - 1`, the first most often, by Zipf's law with an exponent. */
-const zipf = (count: number, exponent: number, next: () => number): (() => number) => {
+export const zipf = (count: number, exponent: number, next: () => number): (() => number) => {
   const sums = new Float64Array(count)
   let sum = 0
   for (let rank = 0; rank < count; rank++) sums[rank] = sum += (rank + 1) ** -exponent
