@@ -145,17 +145,6 @@ export interface TierSize {
 }
 
 /**
- * What is to be known of an entry that is a success and fresh: the value, and the milliseconds that loading it took.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Hit<out A> {
-  readonly value: A
-  readonly loadMillis: number
-}
-
-/**
  * The synchronous view of a region whose entries are kept by reference. What `get` answers is right and may be
  * served; `undefined` means "not here".
  *
@@ -163,13 +152,17 @@ export interface Hit<out A> {
  * @category models
  */
 export interface LiveView<in out A, in out E> {
-  /** Whether a reading keeps an entry alive: then `fresh` must be given the present, and nothing later. */
+  /** Whether a reading keeps an entry alive: then `find` must be given the present, and nothing later. */
   readonly slides: boolean
   /**
-   * The success, if it is still fresh at `until` (milliseconds, now or later) and none of its tags was invalidated.
-   * Counts as a use. To be read at once: it is whatever the view has it in.
+   * The place of a success that is still fresh at `until` (milliseconds, now or later) and none of whose tags was
+   * invalidated; -1 if there is none. Counts as a use. Good for `valueAt` and `loadMillisAt` until the next operation.
    */
-  readonly fresh: (key: string, until: number) => Hit<A> | undefined
+  readonly find: (key: string, until: number) => number
+  /** The value in a place that `find` has just answered. */
+  readonly valueAt: (place: number) => A
+  /** The milliseconds that loading it took. */
+  readonly loadMillisAt: (place: number) => number
   /** The entry, unless it is gone at `now` (milliseconds) or one of its tags was invalidated. Counts as a use. */
   readonly get: (key: string, now: number) => CacheEntry.CacheEntry<A, E> | undefined
   /** The same without counting as a use. */

@@ -13,6 +13,7 @@ import { dirname, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import * as Baseline from "./baseline.js"
 import { hit } from "./hit.js"
+import { load } from "./load.js"
 import { memory } from "./memory.js"
 import { miss } from "./miss.js"
 import { program } from "./program.js"
@@ -21,7 +22,7 @@ import { scale } from "./scale.js"
 import type { Result, Suite } from "./suite.js"
 import { view } from "./view.js"
 
-const suites: Readonly<Record<string, Suite>> = { hit, miss, memory, scale, program, view }
+const suites: Readonly<Record<string, Suite>> = { hit, miss, memory, scale, program, view, load }
 
 type Results = ReadonlyArray<readonly [suite: string, result: Result]>
 

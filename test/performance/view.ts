@@ -104,8 +104,8 @@ const getOrSet = (
 
 const names = {
   peerGet: "lru-cache: get",
-  get: "larder: fresh",
-  getNow: "larder: fresh, the clock read each time",
+  get: "larder: find",
+  getNow: "larder: find, the clock read each time",
   peerSet: "lru-cache: set",
   set: "larder: set",
   peerBoth: "lru-cache: get or set",
@@ -113,7 +113,11 @@ const names = {
   bothLru: "larder: get or set, policy lru"
 } as const
 
-const getOf = (view: View) => (key: string, now: number) => view.fresh(key, now)?.value
+const valueOf = (view: View, key: string, now: number): number | undefined => {
+  const place = view.find(key, now)
+  return place < 0 ? undefined : view.valueAt(place)
+}
+const getOf = (view: View) => (key: string, now: number) => valueOf(view, key, now)
 const setOf = (view: View) => (key: string, now: number) => void view.set(key, entryOf(1, now), undefined)
 
 export const view: Suite = ({ quick }) =>
@@ -130,7 +134,7 @@ export const view: Suite = ({ quick }) =>
         [
           reading(names.peerGet, (key) => peer.get(key)),
           reading(names.get, getOf(own)),
-          reading(names.getNow, (key) => own.fresh(key, Date.now())?.value),
+          reading(names.getNow, (key) => valueOf(own, key, Date.now())),
           writing(names.peerSet, (key) => peer.set(key, 1)),
           writing(names.set, setOf(own))
         ],

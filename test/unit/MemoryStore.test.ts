@@ -480,14 +480,14 @@ describe("MemoryStore: the pool against a naive model", () => {
             }
           }
           const held = regions.flatMap((one, index) =>
-            [...one.nodes.values()].map((node) => [`${index} ${node.key}`, Exit.getOrElse(node.entry.exit, () => -1)])
+            [...one.slots].map(([key, slot]) => [`${index} ${key}`, Exit.getOrElse(pool.entryAt(slot).exit, () => -1)])
           )
           assert.deepStrictEqual(
             held.map(String).sort(),
             naive.entries.map((entry) => `${entry.id},${entry.value}`).sort()
           )
           assert.deepStrictEqual(
-            regions.flatMap((one) => [...one.nodes.values()].map((node) => node.slot)).sort(),
+            regions.flatMap((one) => [...one.slots.values()]).sort(),
             [...inPolicy].sort(),
             "the slots of the maps are those of the policy"
           )

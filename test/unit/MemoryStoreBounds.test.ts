@@ -366,7 +366,7 @@ describe("MemoryStore: what is kept twice agrees after every step of every histo
             }
             if (each.do === "set") {
               if (region.set(key, entry, undefined)) written++
-              else assert.isUndefined(region.nodes.get(key), "what was refused leaves nothing older behind")
+              else assert.isUndefined(region.slots.get(key), "what was refused leaves nothing older behind")
             } else if (each.do === "get") region.get(key, now)
             else if (each.do === "delete") region.delete(key)
             else if (each.do === "clear" && each.n > 15) region.clear()
@@ -381,7 +381,7 @@ describe("MemoryStore: what is kept twice agrees after every step of every histo
               pool.entries + removed.count,
               "who came in is in, or has been told to have gone"
             )
-            const counted = Object.values(pool.removals).reduce((sum, count) => sum + count, 0)
+            const counted = Object.values(pool.gone).reduce((sum, count) => sum + count, 0)
             assert.strictEqual(counted, removed.count)
           })
         }),

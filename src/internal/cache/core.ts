@@ -92,20 +92,23 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
   }
 
   /** The nearest tier's answer, where nothing in force asks for more than that. */
-  hit(key: K, fiber: AnyFiber): CacheStore.Hit<A> | undefined {
+  hit(key: K, fiber: AnyFiber): number {
     const view = this.hitView
-    if (view === undefined || localOf(fiber.currentContext) !== undefined) return undefined
+    if (view === undefined || localOf(fiber.currentContext) !== undefined) return -1
     const id = this.probe(key)
-    if (id === undefined) return undefined
+    if (id === undefined) return -1
     const { clock } = this
-    if (view.slides) return view.fresh(id, clock.now(fiber))
-    const hit = view.fresh(id, clock.atMost(fiber))
-    return hit === undefined && clock.isGuessed ? view.fresh(id, clock.now(fiber)) : hit
+    if (view.slides) return view.find(id, clock.now(fiber))
+    const place = view.find(id, clock.atMost(fiber))
+    return place < 0 && clock.isGuessed ? view.find(id, clock.now(fiber)) : place
   }
 
-  count(hit: CacheStore.Hit<unknown>): void {
+  handOut(place: number): A {
+    // only `hit` has places, and only from here
+    const view = this.hitView as CacheStore.LiveView<A, E>
     this.counters.fresh++
-    this.counters.savedMillis += hit.loadMillis
+    this.counters.savedMillis += view.loadMillisAt(place)
+    return view.valueAt(place)
   }
 
   whole(key: K): Effect.Effect<A, E, R> {

@@ -15,7 +15,6 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type * as Fiber from "effect/Fiber"
 import { YieldWrap } from "effect/Utils"
-import type * as CacheStore from "../../CacheStore.js"
 import { currentFiber } from "../currentFiber.js"
 import { asCommit, asSync } from "../instructions.js"
 
@@ -23,10 +22,10 @@ type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 /** What a get needs to know of a cache. */
 export interface Hits<in K, out A> {
-  /** A fresh success that can be served as things are for this fiber. Changes nothing that can be seen. */
-  readonly hit: (key: K, fiber: AnyFiber) => CacheStore.Hit<A> | undefined
-  /** It was handed out. */
-  readonly count: (hit: CacheStore.Hit<unknown>) => void
+  /** The place of a fresh success that can be served as things are for this fiber, or -1. Changes nothing to be seen. */
+  readonly hit: (key: K, fiber: AnyFiber) => number
+  /** The value in that place, counted. At once: the next operation may have put another there. */
+  readonly handOut: (place: number) => A
 }
 
 /** Where a get goes: to a cache in hand, or to one that has to be found in the fiber's Context first. */
@@ -45,54 +44,42 @@ let hitsUnseen = 0
  * one step, nothing else runs in it, so one place is enough for all.
  */
 let foundIn: Hits<never, unknown> | undefined
-let found: CacheStore.Hit<unknown> | undefined
-
-const handOut = (): CacheStore.Hit<unknown> | undefined => {
-  const hit = found
-  if (hit !== undefined) {
-    found = undefined
-    foundIn!.count(hit)
-  }
-  return hit
-}
+let found = -1
 
 export class Get<K, A, E, R> extends Effectable.Class<A, E, R> {
   constructor(
     private readonly target: Target<K, A, E, R>,
-    private readonly key: K
+    /** @internal */
+    readonly key: K
   ) {
     super()
   }
 
-  /** @internal a hit for a generator, counted */
-  take(): CacheStore.Hit<A> | undefined {
-    const fiber = currentFiber()
-    if (fiber === undefined || fiber === null) return undefined
-    const hits = this.target.hitsOf(fiber)
-    const hit = hits?.hit(this.key, fiber)
-    if (hit !== undefined) hits!.count(hit)
-    return hit
+  /** @internal */
+  hitsOf(fiber: AnyFiber | null | undefined): Hits<K, A> | undefined {
+    return fiber === undefined || fiber === null ? undefined : this.target.hitsOf(fiber)
   }
 
   /** Read by the runtime to know what to do with this effect: the moment in which it is run. */
   get _op(): string {
     const fiber = currentFiber()
-    if (fiber === undefined || fiber === null) return asCommit
-    const hits = this.target.hitsOf(fiber)
-    found = hits?.hit(this.key, fiber)
+    const hits = this.hitsOf(fiber)
+    if (hits === undefined) return asCommit
+    found = hits.hit(this.key, fiber!)
     foundIn = hits
-    return found === undefined ? asCommit : asSync
+    return found < 0 ? asCommit : asSync
   }
 
   /** What the runtime calls for the value of a `Sync`. */
   effect_instruction_i0(): A {
     // `_op` has said so because this get has found one
-    return (handOut() as CacheStore.Hit<A>).value
+    const place = found
+    found = -1
+    return foundIn!.handOut(place) as A
   }
 
   override commit(): Effect.Effect<A, E, R> {
-    const hit = handOut() as CacheStore.Hit<A> | undefined
-    return hit === undefined ? this.target.whole(this.key) : Effect.succeed(hit.value)
+    return found < 0 ? this.target.whole(this.key) : Effect.succeed(this.effect_instruction_i0())
   }
 
   override [Symbol.iterator](): Effect.EffectGenerator<Effect.Effect<A, E, R>> {
@@ -110,10 +97,12 @@ class Answer<K, A, E, R> implements Iterator<YieldWrap<Effect.Effect<A, E, R>>, 
   next(answer: A): IteratorResult<YieldWrap<Effect.Effect<A, E, R>>, A> {
     if (this.asked) return { done: true, value: answer }
     if (hitsUnseen < hitsBeforeYield) {
-      const hit = this.get.take()
-      if (hit !== undefined) {
+      const fiber = currentFiber()
+      const hits = this.get.hitsOf(fiber)
+      const place = hits === undefined ? -1 : hits.hit(this.get.key, fiber!)
+      if (place >= 0) {
         hitsUnseen++
-        return { done: true, value: hit.value }
+        return { done: true, value: hits!.handOut(place) }
       }
       this.asked = true
       return { done: false, value: new YieldWrap(this.get) }

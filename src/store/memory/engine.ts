@@ -88,7 +88,7 @@ class Regions {
   /** What is closed and empty has nothing for who opens its name again. */
   private forget(name: string): void {
     const region = this.byName.get(name)
-    if (region?.isClosed === true && region.nodes.size === 0) this.byName.delete(name)
+    if (region?.isClosed === true && region.slots.size === 0) this.byName.delete(name)
   }
 
   /** What a snapshot holds for regions that were not opened yet. */
@@ -127,7 +127,7 @@ const makeControls = (pool: Pool, regions: Regions): MemoryStore.ControlsService
     pinned: pool.pinned,
     bytes: pool.bytes,
     ...pool.limits,
-    removals: { ...pool.removals }
+    removals: { ...pool.gone }
   })),
   resize: (bounds) =>
     Effect.suspend(() => Effect.map(Options.rebound(bounds, pool.limits), (next) => pool.resize(next))),

@@ -8,31 +8,15 @@ import type * as CacheEntry from "../../CacheEntry.js"
 import * as BySlot from "../../eviction/internal/bySlot.js"
 import type { Policy } from "../../eviction/Policy.js"
 import type { Removal, RemovalCause } from "../MemoryStore.js"
+import { hashOf } from "./hash.js"
 import type { MemoryRegion } from "./region.js"
+import { Removals } from "./removals.js"
+
+type Entry = CacheEntry.CacheEntry<unknown, unknown>
+type AnyRegion = MemoryRegion<unknown, unknown>
 
 /** Weighed only where something depends on it, or when somebody asks. */
 const unweighed = -1
-
-/**
- * Invariant: a node is in its region's map if and only if it is in the pool at its slot, and, unless it is pinned, in
- * the policy.
- *
- * What a hit reads comes first and lies together, and is not looked for in the entry: most of a hit's time is spent
- * waiting for memory.
- */
-export interface Node {
-  /** A success's value; see `Pool.freshUntil` for whether it is one. */
-  value: unknown
-  loadMillis: number
-  slot: number
-  epoch: number
-  /** The policy does not know it: the bounds never push it out. */
-  pinned: boolean
-  entry: CacheEntry.CacheEntry<unknown, unknown>
-  readonly region: MemoryRegion<unknown, unknown>
-  readonly key: string
-  weight: number
-}
 
 export interface Bounds {
   readonly maxEntries: number
@@ -43,8 +27,8 @@ export interface Bounds {
 export interface PoolOptions extends Bounds {
   readonly policy: Policy
   /** Bytes of one entry. Asked at each write only if a bound is in bytes; otherwise only for listings. */
-  readonly weigh: (key: string, entry: CacheEntry.CacheEntry<unknown, unknown>) => number
-  readonly pinned?: ((key: string, entry: CacheEntry.CacheEntry<unknown, unknown>) => boolean) | undefined
+  readonly weigh: (key: string, entry: Entry) => number
+  readonly pinned?: ((key: string, entry: Entry) => boolean) | undefined
   /** Milliseconds without a reading after which an entry is over; `Infinity` for no such end. */
   readonly timeToIdle?: number | undefined
   /** Makes a value safe from being changed, before it is kept. */
@@ -56,16 +40,31 @@ export interface PoolOptions extends Bounds {
   readonly onMortal?: ((endsAt: number) => void) | undefined
 }
 
+/**
+ * Each entry has a *slot*, a small integer. What is to be known of it lies in arrays by slot, each as dense as can be:
+ * most of a hit's time is spent waiting for memory, and what is no object need not be traced by the collector.
+ *
+ * Invariant: a slot is in its region's map if and only if it is filled here, and, unless it is pinned, in the policy.
+ */
 export class Pool {
-  /** By slot. */
-  private readonly nodes: Array<Node | undefined> = []
+  private readonly keys: Array<string> = []
+  private readonly regions: Array<AnyRegion | undefined> = []
+  private readonly entriesBySlot: Array<Entry | undefined> = []
+  /** A success's value, at hand for hits. */
+  private readonly values: Array<unknown> = []
   private readonly free: Array<number> = []
-  /** By slot: when the success there is not fresh any more; never is a failure. */
-  freshUntil = BySlot.floats()
-  /** By slot: when it was last read, where that matters. */
-  private readonly readAt: Array<number> = []
+  /** When the success there is not fresh any more; never is a failure. */
+  private freshUntil = BySlot.floats()
+  private epochs = BySlot.floats()
+  private loadMillis = BySlot.floats()
+  private weights = BySlot.floats()
+  /** 1 for those that the policy does not know: the bounds never push them out. */
+  private pins = BySlot.bytes()
+  /** When it was last read, where that matters. */
+  private readAt = BySlot.floats()
   private bounds: Bounds
   private weighs: boolean
+  private readonly policy: Policy
   private readonly timeToIdle: number
   /** Whether readings keep entries alive. */
   readonly slides: boolean
@@ -76,71 +75,78 @@ export class Pool {
   private weighed = 0
   private pinnedWeight = 0
   private unknown = 0
-  readonly removals: Record<RemovalCause, number> = { explicit: 0, replaced: 0, expired: 0, size: 0, pressure: 0 }
-  /** What listeners have not been told yet. */
-  private readonly untold: Array<Removal> = []
-  private isTelling = false
+  private readonly removals: Removals
 
   constructor(readonly options: PoolOptions) {
     const { maxBytes, maxEntries, maxEntryBytes } = options
     this.bounds = { maxEntries, maxBytes, maxEntryBytes }
     this.weighs = isWeighing(options)
+    this.policy = options.policy
+    this.removals = new Removals(options.onRemoval)
     this.timeToIdle = options.timeToIdle ?? Infinity
     this.slides = this.timeToIdle !== Infinity
     this.seed = options.seed ?? 0
   }
 
   /** False when there is no room that could be made for it; then nothing is pushed out. */
-  insert(
-    region: MemoryRegion<unknown, unknown>,
-    key: string,
-    entry: CacheEntry.CacheEntry<unknown, unknown>,
-    epoch: number
-  ): boolean {
-    const { pinned: isPinned } = this.options
-    const pinned = isPinned !== undefined && isPinned(key, entry)
+  insert(region: AnyRegion, key: string, entry: Entry, epoch: number): boolean {
+    const isPinned = this.options.pinned?.(key, entry) === true
     const weight = this.weighs ? this.options.weigh(key, entry) : unweighed
     if (!this.fits(weight) || !this.makeRoomFor(weight)) {
-      this.tell()
+      this.removals.tell()
       return false
     }
-    const slot = this.free.pop() ?? this.nodes.length
-    const node: Node = { value: undefined, loadMillis: 0, slot, epoch, pinned, entry, region, key, weight }
-    this.nodes[slot] = node
-    region.nodes.set(key, node)
+    const slot = this.free.pop() ?? this.addSlot()
+    this.keys[slot] = key
+    this.regions[slot] = region
+    this.pins[slot] = isPinned ? 1 : 0
+    region.slots.set(key, slot)
     this.entries++
-    this.count(weight, pinned)
-    if (pinned) this.pinned++
-    else this.options.policy.onInsert(slot, hashOf(key, this.seed ^ region.salt), entry.staleUntil)
-    this.begin(node)
-    this.tell()
+    this.weigh(slot, weight)
+    if (isPinned) this.pinned++
+    else this.policy.onInsert(slot, hashOf(key, this.seed ^ region.salt), entry.staleUntil)
+    this.fill(slot, entry, epoch)
+    this.removals.tell()
     return true
   }
 
+  private addSlot(): number {
+    const slot = this.keys.length
+    this.freshUntil = BySlot.withRoomFor(this.freshUntil, slot)
+    this.epochs = BySlot.withRoomFor(this.epochs, slot)
+    this.loadMillis = BySlot.withRoomFor(this.loadMillis, slot)
+    this.weights = BySlot.withRoomFor(this.weights, slot)
+    this.pins = BySlot.withRoomFor(this.pins, slot)
+    if (this.slides) this.readAt = BySlot.withRoomFor(this.readAt, slot)
+    return slot
+  }
+
   /** Overwrites in place: the key keeps its slot, and no other key is pushed out for it unless it has grown. */
-  replace(node: Node, entry: CacheEntry.CacheEntry<unknown, unknown>, epoch: number): boolean {
-    const { pinned: isPinned, policy } = this.options
-    const weight = this.weighs ? this.options.weigh(node.key, entry) : unweighed
-    const pinned = isPinned !== undefined && isPinned(node.key, entry)
-    const needsRoom = this.weighs && this.weighed - node.weight + weight > this.bounds.maxBytes
-    this.note("replaced", node)
-    if (!this.fits(weight) || needsRoom || pinned !== node.pinned) return this.reinsert(node, entry, epoch)
-    this.uncount(node.weight, pinned)
-    this.count(weight, pinned)
-    node.weight = weight
-    node.entry = entry
-    node.epoch = epoch
-    if (!pinned) policy.onReplace(node.slot, entry.staleUntil)
-    this.begin(node)
-    this.tell()
+  replace(slot: number, entry: Entry, epoch: number): boolean {
+    const { maxBytes } = this.bounds
+    const key = this.keys[slot]!
+    const pin = this.options.pinned?.(key, entry) === true ? 1 : 0
+    const weight = this.weighs ? this.options.weigh(key, entry) : unweighed
+    const needsRoom = this.weighs && this.weighed - this.weights[slot]! + weight > maxBytes
+    this.note("replaced", slot)
+    if (!this.fits(weight) || needsRoom || pin !== this.pins[slot]) return this.reinsert(slot, entry, epoch)
+    if (this.weights[slot] !== weight) {
+      this.unweigh(slot)
+      this.weigh(slot, weight)
+    }
+    if (pin === 0) this.policy.onReplace(slot, entry.staleUntil)
+    this.fill(slot, entry, epoch)
+    this.removals.tell()
     return true
   }
 
   /** As another entry: it may be too heavy, may need room, or may have become one that is kept (or no longer). */
-  private reinsert(node: Node, entry: CacheEntry.CacheEntry<unknown, unknown>, epoch: number): boolean {
-    this.forget(node)
-    const isIn = this.insert(node.region, node.key, entry, epoch)
-    if (!isIn) node.region.emptied()
+  private reinsert(slot: number, entry: Entry, epoch: number): boolean {
+    const region = this.regions[slot]!
+    const key = this.keys[slot]!
+    this.forget(slot)
+    const isIn = this.insert(region, key, entry, epoch)
+    if (!isIn) region.emptied()
     return isIn
   }
 
@@ -154,126 +160,160 @@ export class Pool {
     const { maxBytes, maxEntries } = this.bounds
     const bytes = this.weighs ? weight : 0
     if (this.pinned + 1 > maxEntries || (this.weighs && this.pinnedWeight + bytes > maxBytes)) return false
-    this.shrinkTo(maxEntries - 1, this.weighs ? maxBytes - bytes : Infinity, "size")
+    this.shrinkTo(maxEntries - 1, this.weighs ? maxBytes - bytes : Infinity)
     return true
   }
 
-  private shrinkTo(entries: number, bytes: number, cause: RemovalCause): void {
-    let goesOn = true
-    while (goesOn && (this.entries > entries || this.weighed > bytes)) goesOn = this.evict(cause)
+  private shrinkTo(entries: number, bytes: number): void {
+    while (this.entries > entries || this.weighed > bytes) {
+      if (this.evict("size") < 0) return
+    }
   }
 
-  private evict(cause: RemovalCause): boolean {
-    const node = this.nodes[this.options.policy.evict()]
-    if (node === undefined) return false
-    this.note(cause, node)
-    this.unlink(node)
-    node.region.emptied()
-    return true
+  /** Answers the slot that was given up, or -1 when there is none that may be. */
+  private evict(cause: RemovalCause): number {
+    const slot = this.policy.evict()
+    if (slot < 0) return slot
+    this.note(cause, slot)
+    const region = this.regions[slot]!
+    this.unlink(slot)
+    region.emptied()
+    return slot
   }
 
-  remove(node: Node, cause: RemovalCause): void {
-    this.note(cause, node)
-    this.forget(node)
-    node.region.emptied()
-    this.tell()
+  remove(slot: number, cause: RemovalCause): void {
+    this.note(cause, slot)
+    const region = this.regions[slot]!
+    this.forget(slot)
+    region.emptied()
+    this.removals.tell()
   }
 
-  hit(node: Node): void {
-    if (!node.pinned) this.options.policy.onHit(node.slot)
+  hit(slot: number): void {
+    if (this.pins[slot] === 0) this.policy.onHit(slot)
   }
 
-  private begin(node: Node): void {
-    const { entry, slot } = node
+  private fill(slot: number, entry: Entry, epoch: number): void {
     const { exit, loadMillis } = entry
     const isSuccess = exit._tag === "Success"
-    this.options.protect?.(isSuccess ? exit.value : exit.cause)
-    node.value = isSuccess ? exit.value : undefined
-    node.loadMillis = loadMillis
-    this.freshUntil = BySlot.withRoomFor(this.freshUntil, slot)
+    const value = isSuccess ? exit.value : undefined
+    this.options.protect?.(isSuccess ? value : exit.cause)
+    this.entriesBySlot[slot] = entry
+    this.values[slot] = value
     this.freshUntil[slot] = isSuccess ? entry.freshUntil : -Infinity
+    this.epochs[slot] = epoch
+    this.loadMillis[slot] = loadMillis
     if (this.slides) this.readAt[slot] = entry.createdAt + loadMillis
     const { onMortal } = this.options
     if (onMortal !== undefined) {
-      const endsAt = this.endsAt(node)
+      const endsAt = this.endsAt(slot)
       if (endsAt !== Infinity) onMortal(endsAt)
     }
   }
 
-  /** When the entry is over, if nobody reads it before. */
-  private endsAt({ entry, slot }: Node): number {
-    return this.slides ? Math.min(entry.staleUntil, this.readAt[slot]! + this.timeToIdle) : entry.staleUntil
+  keyAt(slot: number): string {
+    return this.keys[slot]!
   }
 
-  isOver(node: Node, now: number): boolean {
-    return now >= node.entry.staleUntil || (this.slides && now >= this.readAt[node.slot]! + this.timeToIdle)
+  entryAt(slot: number): Entry {
+    return this.entriesBySlot[slot]!
+  }
+
+  epochAt(slot: number): number {
+    return this.epochs[slot]!
+  }
+
+  valueAt(slot: number): unknown {
+    return this.values[slot]
+  }
+
+  loadMillisAt(slot: number): number {
+    return this.loadMillis[slot]!
+  }
+
+  /** A success that is fresh. */
+  isFresh(slot: number, until: number): boolean {
+    return until < this.freshUntil[slot]!
+  }
+
+  /** When the entry is over, if nobody reads it before. */
+  private endsAt(slot: number): number {
+    const { staleUntil } = this.entriesBySlot[slot]!
+    return this.slides ? Math.min(staleUntil, this.readAt[slot]! + this.timeToIdle) : staleUntil
+  }
+
+  isOver(slot: number, now: number): boolean {
+    return now >= this.endsAt(slot)
   }
 
   /** Readings keep it alive, where the store slides. */
-  renew(node: Node, now: number): void {
-    if (this.slides && now > this.readAt[node.slot]!) this.readAt[node.slot] = now
+  renew(slot: number, now: number): void {
+    if (this.slides && now > this.readAt[slot]!) this.readAt[slot] = now
   }
 
-  private forget(node: Node): void {
-    if (!node.pinned) this.options.policy.remove(node.slot)
-    this.unlink(node)
+  private forget(slot: number): void {
+    if (this.pins[slot] === 0) this.policy.remove(slot)
+    this.unlink(slot)
   }
 
-  private unlink(node: Node): void {
-    node.region.nodes.delete(node.key)
-    this.nodes[node.slot] = undefined
-    this.free.push(node.slot)
+  private unlink(slot: number): void {
+    this.regions[slot]!.slots.delete(this.keys[slot]!)
+    this.unweigh(slot)
     this.entries--
-    if (node.pinned) this.pinned--
-    this.uncount(node.weight, node.pinned)
+    if (this.pins[slot] === 1) this.pinned--
+    this.keys[slot] = ""
+    this.regions[slot] = undefined
+    this.entriesBySlot[slot] = undefined
+    this.values[slot] = undefined
+    this.free.push(slot)
   }
 
-  private count(weight: number, pinned: boolean): void {
+  private weigh(slot: number, weight: number): void {
+    this.weights[slot] = weight
     if (weight === unweighed) this.unknown++
-    else this.add(weight, pinned)
+    else this.add(slot, weight)
   }
 
-  private uncount(weight: number, pinned: boolean): void {
+  private unweigh(slot: number): void {
+    const weight = this.weights[slot]!
     if (weight === unweighed) this.unknown--
-    else this.add(-weight, pinned)
+    else this.add(slot, -weight)
   }
 
-  private add(weight: number, pinned: boolean): void {
+  private add(slot: number, weight: number): void {
     this.weighed += weight
-    if (pinned) this.pinnedWeight += weight
+    if (this.pins[slot] === 1) this.pinnedWeight += weight
   }
 
-  private note(cause: RemovalCause, { entry, key, region }: Node): void {
-    this.removals[cause]++
-    if (this.options.onRemoval !== undefined) this.untold.push({ cause, cache: region.name, key, entry })
-  }
-
-  /** A listener may cause removals himself: they are told after those that he is being told. */
-  private tell(): void {
-    const { onRemoval } = this.options
-    if (onRemoval === undefined || this.isTelling) return
-    this.isTelling = true
-    for (let at = 0; at < this.untold.length; at++) onRemoval(this.untold[at]!)
-    this.untold.length = 0
-    this.isTelling = false
+  private note(cause: RemovalCause, slot: number): void {
+    this.removals.note(cause, this.regions[slot]!.name, this.keys[slot]!, this.entriesBySlot[slot]!)
   }
 
   /** The entry's weight in bytes; what the weigher makes no weight of counts as 0. */
-  weightOf(node: Node): number {
-    if (node.weight !== unweighed) return node.weight
-    const weight = this.options.weigh(node.key, node.entry)
-    this.uncount(unweighed, node.pinned)
-    node.weight = weight >= 0 ? weight : 0
-    this.count(node.weight, node.pinned)
-    return node.weight
+  weightOf(slot: number): number {
+    const known = this.weights[slot]!
+    if (known !== unweighed) return known
+    const weight = this.options.weigh(this.keys[slot]!, this.entriesBySlot[slot]!)
+    this.unweigh(slot)
+    this.weigh(slot, weight >= 0 ? weight : 0)
+    return this.weights[slot]!
   }
 
   /** Of all entries. Takes time in proportion to those that were not weighed yet. */
   get bytes(): number {
-    if (this.unknown > 0) {
-      for (const node of this.nodes) if (node !== undefined) this.weightOf(node)
-    }
+    if (this.unknown > 0) this.forEach((slot) => this.weightOf(slot))
     return this.weighed
+  }
+
+  private forEach(f: (slot: number) => void, from = 0, to = this.keys.length): void {
+    for (let slot = from; slot < Math.min(to, this.keys.length); slot++) {
+      if (this.regions[slot] !== undefined) f(slot)
+    }
+  }
+
+  /** How many have gone, by cause. */
+  get gone(): Readonly<Record<RemovalCause, number>> {
+    return this.removals.counts
   }
 
   get limits(): Bounds {
@@ -298,56 +338,49 @@ export class Pool {
     // weights are known from here on: each eviction subtracts its own
     if (bytes !== Infinity || this.weighs) void this.bytes
     const before = this.entries
-    this.shrinkTo(entries, bytes, "size")
-    this.tell()
+    this.shrinkTo(entries, bytes)
+    this.removals.tell()
     return before - this.entries
   }
 
   /** Pushes out as much as weighs so many bytes, or all that may be; answers how many bytes that were. */
   release(bytes: number): number {
-    let freed = 0
-    while (freed < bytes) {
-      const node = this.nodes[this.options.policy.evict()]
-      if (node === undefined) break
-      freed += this.weightOf(node)
-      this.note("pressure", node)
-      this.unlink(node)
-      node.region.emptied()
+    const before = this.bytes
+    while (before - this.weighed < bytes) {
+      if (this.evict("pressure") < 0) break
     }
-    this.tell()
-    return freed
+    this.removals.tell()
+    return before - this.weighed
   }
 
   /** How many slots there are, for `sweep`. */
   get slots(): number {
-    return this.nodes.length
+    return this.keys.length
   }
 
   /** Removes what is over at `now` in some of the slots; answers when the next of the others ends. */
   sweep(now: number, from: number, to: number): number {
     let next = Infinity
-    for (let slot = from; slot < Math.min(to, this.nodes.length); slot++) {
-      const node = this.nodes[slot]
-      if (node === undefined) continue
-      if (node.region.isOutdated(node)) this.remove(node, "explicit")
-      else if (this.isOver(node, now)) this.remove(node, "expired")
-      else next = Math.min(next, this.endsAt(node))
-    }
+    this.forEach(
+      (slot) => {
+        if (this.regions[slot]!.isOutdated(slot)) this.remove(slot, "explicit")
+        else if (this.isOver(slot, now)) this.remove(slot, "expired")
+        else next = Math.min(next, this.endsAt(slot))
+      },
+      from,
+      to
+    )
     return next
   }
 
-  /** All nodes, what would be kept longest first. */
-  ranked(): ReadonlyArray<Node> {
-    const pinned = this.nodes.filter((node) => node !== undefined && node.pinned) as Array<Node>
-    return [...pinned, ...this.options.policy.ranked().map((slot) => this.nodes[slot]!)]
+  /** All that are in with their regions, what would be kept longest first. */
+  ranked(): ReadonlyArray<{ readonly slot: number; readonly region: AnyRegion }> {
+    const slots: Array<number> = []
+    this.forEach((slot) => {
+      if (this.pins[slot] === 1) slots.push(slot)
+    })
+    return [...slots, ...this.policy.ranked()].map((slot) => ({ slot, region: this.regions[slot]! }))
   }
 }
 
 const isWeighing = ({ maxBytes, maxEntryBytes }: Bounds): boolean => maxBytes !== Infinity || maxEntryBytes !== Infinity
-
-/** 32 bits that stand for a key, the same each time and another in each store: FNV-1a, by Fowler, Noll and Vo. */
-const hashOf = (key: string, seed: number): number => {
-  let hash = 0x811c9dc5 ^ seed
-  for (let index = 0; index < key.length; index++) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193)
-  return hash >>> 0
-}

@@ -15,13 +15,13 @@ import { Epochs } from "../../internal/epochs.js"
 import { onOurClock } from "../../internal/store/ourClock.js"
 import { closed } from "../../internal/store/service.js"
 import { steadyMillis } from "../../internal/steady.js"
-import type { Node, Pool } from "./pool.js"
+import type { Pool } from "./pool.js"
 
 let regions = 0
 
 export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
-  /** @internal shared with the pool, which alone writes it */
-  readonly nodes: Map<string, Node>
+  /** @internal by key; shared with the pool, which alone writes it */
+  readonly slots: Map<string, number>
   private readonly epochs: Epochs
   private codec: Codec.EntryCodec<A, E> | undefined
   isClosed = true
@@ -40,7 +40,7 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
     readonly onEmpty: () => void = () => {},
     previous?: MemoryRegion<A, E>
   ) {
-    this.nodes = previous?.nodes ?? new Map<string, Node>()
+    this.slots = previous?.slots ?? new Map<string, number>()
     this.epochs = previous?.epochs ?? new Epochs()
     this.codec = previous?.codec
     this.salt = previous?.salt ?? Math.imul(++regions, 0x9e3779b1)
@@ -64,53 +64,61 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
 
   /** @internal told by the pool after an entry has gone */
   emptied(): void {
-    if (this.nodes.size === 0) this.onEmpty()
+    if (this.slots.size === 0) this.onEmpty()
   }
 
-  isOutdated(node: Node): boolean {
-    return this.epochs.outdated(node.entry.tags, node.epoch)
+  isOutdated(slot: number): boolean {
+    const epoch = this.pool.epochAt(slot)
+    return epoch < this.epochs.lastBump && this.epochs.outdated(this.pool.entryAt(slot).tags, epoch)
   }
 
-  private present(key: string, now: number): Node | undefined {
-    const node = this.nodes.get(key)
-    if (node === undefined || this.isClosed) return undefined
-    if (this.isOutdated(node)) {
-      this.pool.remove(node, "explicit")
-      return undefined
-    }
-    if (this.pool.isOver(node, now)) {
-      this.pool.remove(node, "expired")
-      return undefined
-    }
-    return node
+  /** The slot of what may be served; what may not is removed. */
+  private present(key: string, now: number): number | undefined {
+    const slot = this.slots.get(key)
+    if (slot === undefined || this.isClosed) return undefined
+    const cause = this.isOutdated(slot) ? "explicit" : this.pool.isOver(slot, now) ? "expired" : undefined
+    if (cause === undefined) return slot
+    this.pool.remove(slot, cause)
+    return undefined
   }
 
   /** The hottest path of all: nothing is removed here, and nothing looked at twice. */
-  fresh(key: string, until: number): CacheStore.Hit<A> | undefined {
-    const node = this.nodes.get(key)
-    if (node === undefined || this.isClosed) return undefined
+  find(key: string, until: number): number {
+    const slot = this.slots.get(key)
+    if (slot === undefined || this.isClosed) return -1
     const { pool } = this
-    if (until >= pool.freshUntil[node.slot]! || (node.epoch < this.epochs.lastBump && this.isOutdated(node))) {
-      return undefined
-    }
+    if (!pool.isFresh(slot, until) || this.isOutdated(slot)) return -1
     if (this.slides) {
-      if (pool.isOver(node, until)) return undefined
-      pool.renew(node, until)
+      if (pool.isOver(slot, until)) return -1
+      pool.renew(slot, until)
     }
-    pool.hit(node)
-    return node as CacheStore.Hit<A> // as in `get`
+    pool.hit(slot)
+    return slot
+  }
+
+  valueAt(place: number): A {
+    return this.pool.valueAt(place) as A // as in `get`
+  }
+
+  loadMillisAt(place: number): number {
+    return this.pool.loadMillisAt(place)
   }
 
   get(key: string, now: number): CacheEntry.CacheEntry<A, E> | undefined {
-    const node = this.present(key, now)
-    if (node === undefined) return undefined
-    this.pool.hit(node)
-    this.pool.renew(node, now)
-    return node.entry as CacheEntry.CacheEntry<A, E> // only `set` of this region fills its map, see `fingerprint`
+    const slot = this.present(key, now)
+    if (slot === undefined) return undefined
+    this.pool.hit(slot)
+    this.pool.renew(slot, now)
+    return this.entryAt(slot)
+  }
+
+  private entryAt(slot: number): CacheEntry.CacheEntry<A, E> {
+    return this.pool.entryAt(slot) as CacheEntry.CacheEntry<A, E> // only `set` of this region fills its map, see `codec`
   }
 
   peek(key: string, now: number): CacheEntry.CacheEntry<A, E> | undefined {
-    return this.present(key, now)?.entry as CacheEntry.CacheEntry<A, E> | undefined
+    const slot = this.present(key, now)
+    return slot === undefined ? undefined : this.entryAt(slot)
   }
 
   epoch(): number {
@@ -119,27 +127,27 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
 
   set(key: string, entry: CacheEntry.CacheEntry<A, E>, since: number | undefined): boolean {
     if (this.isClosed) return false
-    const node = this.nodes.get(key)
+    const slot = this.slots.get(key)
     if (since === undefined) {
       const epoch = this.epochs.fence(key)
-      return this.write(node, key, entry, epoch)
+      return this.write(slot, key, entry, epoch)
     }
     if (!this.epochs.accepts(key, since) || this.epochs.outdated(entry.tags, since)) return false
-    if (node !== undefined && node.epoch > since) return false
-    return this.write(node, key, entry, since)
+    if (slot !== undefined && this.pool.epochAt(slot) > since) return false
+    return this.write(slot, key, entry, since)
   }
 
-  private write(node: Node | undefined, key: string, entry: CacheEntry.CacheEntry<A, E>, epoch: number): boolean {
-    return node === undefined
+  private write(slot: number | undefined, key: string, entry: CacheEntry.CacheEntry<A, E>, epoch: number): boolean {
+    return slot === undefined
       ? this.pool.insert(this as MemoryRegion<unknown, unknown>, key, entry, epoch)
-      : this.pool.replace(node, entry, epoch)
+      : this.pool.replace(slot, entry, epoch)
   }
 
   delete(key: string): boolean {
     this.epochs.fence(key)
-    const node = this.nodes.get(key)
-    if (node === undefined) return false
-    this.pool.remove(node, "explicit")
+    const slot = this.slots.get(key)
+    if (slot === undefined) return false
+    this.pool.remove(slot, "explicit")
     return true
   }
 
@@ -149,27 +157,27 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
 
   clear(): number {
     this.epochs.fenceAll()
-    const count = this.nodes.size
-    for (const node of [...this.nodes.values()]) this.pool.remove(node, "explicit")
+    const count = this.slots.size
+    for (const slot of [...this.slots.values()]) this.pool.remove(slot, "explicit")
     return count
   }
 
   /** Those that may be served at `now`; what may not is removed. */
-  private servable(now: number): ReadonlyArray<Node> {
-    return [...this.nodes.keys()].flatMap((key) => this.present(key, now) ?? [])
+  private servable(now: number): ReadonlyArray<number> {
+    return [...this.slots.keys()].flatMap((key) => this.present(key, now) ?? [])
   }
 
   list(now: number): ReadonlyArray<CacheStore.Listed<A, E>> {
-    return this.servable(now).map((node) => ({
-      key: node.key,
-      entry: node.entry as CacheEntry.CacheEntry<A, E>, // as in `get`
-      bytes: this.pool.weightOf(node)
+    return this.servable(now).map((slot) => ({
+      key: this.pool.keyAt(slot),
+      entry: this.entryAt(slot),
+      bytes: this.pool.weightOf(slot)
     }))
   }
 
   size(now: number): { readonly entries: number; readonly bytes: number } {
-    const nodes = this.servable(now)
-    return { entries: nodes.length, bytes: nodes.reduce((sum, node) => sum + this.pool.weightOf(node), 0) }
+    const slots = this.servable(now)
+    return { entries: slots.length, bytes: slots.reduce((sum, slot) => sum + this.pool.weightOf(slot), 0) }
   }
 
   /**
@@ -191,14 +199,14 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
       chosen.push([row.key, entry])
     }
     // the hottest comes last, and is thereby what was used last
-    return chosen.reverse().filter(([key, entry]) => !this.nodes.has(key) && this.set(key, entry, 0)).length
+    return chosen.reverse().filter(([key, entry]) => !this.slots.has(key) && this.set(key, entry, 0)).length
   }
 
   /** The entry as bytes, for a snapshot; `undefined` where there is no Schema, or it refuses. */
-  encode(node: Node): { readonly bytes: Uint8Array; readonly fingerprint: string } | undefined {
+  encode(slot: number): { readonly bytes: Uint8Array; readonly fingerprint: string } | undefined {
     const { codec } = this
-    if (codec === undefined || this.isOutdated(node)) return undefined
-    const encoded = codec.encode(node.entry as CacheEntry.CacheEntry<A, E>) // as in `get`
+    if (codec === undefined || this.isOutdated(slot)) return undefined
+    const encoded = codec.encode(this.entryAt(slot))
     return Either.isRight(encoded) ? { bytes: encoded.right, fingerprint: codec.fingerprint } : undefined
   }
 }

@@ -58,9 +58,9 @@ const concat = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
  */
 export const encode = (pool: Pool, now: number, waiting: Iterable<Record>): Uint8Array => {
   const records: Array<Uint8Array> = []
-  for (const node of pool.ranked()) {
-    const encoded = pool.isOver(node, now) ? undefined : node.region.encode(node)
-    if (encoded !== undefined) records.push(encodeRecord({ cache: node.region.name, key: node.key, ...encoded }))
+  for (const { region, slot } of pool.ranked()) {
+    const encoded = pool.isOver(slot, now) ? undefined : region.encode(slot)
+    if (encoded !== undefined) records.push(encodeRecord({ cache: region.name, key: pool.keyAt(slot), ...encoded }))
   }
   let { bytes, entries } = pool.room
   for (const record of waiting) {
