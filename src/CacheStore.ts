@@ -156,7 +156,8 @@ export interface LiveView<in out A, in out E> {
   readonly slides: boolean
   /**
    * The place of a success that is still fresh at `until` (milliseconds, now or later) and none of whose tags was
-   * invalidated; -1 if there is none. Counts as a use. Good for `valueAt` and `loadMillisAt` until the next operation.
+   * invalidated. Counts as a use. Good for `valueAt` and `loadMillisAt` until the next operation. Otherwise -1 if there
+   * is nothing under the key, and -2 if there is something that is no such success.
    */
   readonly find: (key: string, until: number) => number
   /** The value in a place that `find` has just answered. */

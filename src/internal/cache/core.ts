@@ -24,6 +24,7 @@ import { Loader } from "./loader.js"
 import type { Answer, Definition, Outcome } from "./model.js"
 import type { Settings } from "./settings.js"
 import { judge, withLocal } from "./settings.js"
+import { withCurrentFiber } from "../currentFiber.js"
 import { steady } from "../steady.js"
 import { traceGet, traceWait } from "./traces.js"
 
@@ -57,6 +58,9 @@ export type Ticket<K, A, E, R> = Effect.Effect<Answer<A, E>, E, R> | Place<K, A,
 const timedOut = Symbol("timed out")
 
 const exitOf = <A, E>(answer: Answer<A, E>): Exit.Exit<A, E> => answer.exit
+
+/** What `LiveView.find` answers of an entry that may be fresh earlier. */
+const notFresh = -2
 
 const hows: Record<Landing<unknown, unknown>["how"], readonly [owner: Outcome, joiner: Outcome]> = {
   fresh: ["fresh", "fresh"],
@@ -100,7 +104,7 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     const { clock } = this
     if (view.slides) return view.find(id, clock.now(fiber))
     const place = view.find(id, clock.atMost(fiber))
-    return place < 0 && clock.isGuessed ? view.find(id, clock.now(fiber)) : place
+    return place === notFresh && clock.isGuessed ? view.find(id, clock.now(fiber)) : place
   }
 
   handOut(place: number): A {
@@ -127,7 +131,7 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     take: (answer: Answer<A, E>) => Effect.Effect<X, E>
   ): Effect.Effect<X, E, R> {
     return Effect.uninterruptibleMask((restore) =>
-      Effect.withFiberRuntime((fiber) => {
+      withCurrentFiber((fiber) => {
         const inForce = this.settingsOf(fiber)
         const settings = mode === undefined ? inForce : { ...inForce, mode }
         const call: Call = { settings, fiber, restore, startedAt: this.clock.now(fiber) }
@@ -234,7 +238,7 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     call: Call,
     known: Pick<Departure<K, A, E>, "previous" | "since">
   ): Ticket<K, A, E, R> {
-    const { fiber, settings } = call
+    const { fiber, settings, startedAt } = call
     const direct = this.definition.region.complete || known.since !== undefined
     const kind = direct || settings.mode === "reload" || settings.mode === "no-cache" ? "load" : "fetch"
     const present = this.loader.flightOf(id)
@@ -246,7 +250,8 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     }
     const { previous, since } = known
     const flight =
-      present ?? this.loader.depart({ key, id, settings, fiber, kind, previous, since, runtime: undefined })
+      present ??
+      this.loader.depart({ key, id, settings, fiber, kind, previous, since, now: startedAt, runtime: undefined })
     flight.waiters++
     return { flight, owner: present === undefined }
   }

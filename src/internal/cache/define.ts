@@ -213,6 +213,7 @@ export const define = <K, A, E, R>(
     const context = yield* Effect.context<R>()
     const region = yield* store.region<A, E>({ name, codec: codecOf(options) })
     const { tags } = options
+    const fixedTags = typeof tags === "function" ? [] : (tags ?? [])
     return {
       name,
       keys: keysOf(options, config),
@@ -221,8 +222,8 @@ export const define = <K, A, E, R>(
       settings: settingsOf(options, config),
       timeToLive: timeToLiveOf(options, config),
       failureTimeToLive: failureTimeToLiveOf(options),
-      tags: typeof tags === "function" ? tags : () => tags ?? [],
-      failureTags: typeof tags === "function" ? [] : (tags ?? []),
+      tags: typeof tags === "function" ? tags : () => fixedTags,
+      failureTags: fixedTags,
       when: options.when,
       cacheIf: options.cacheIf,
       strict: options.strict ?? false,

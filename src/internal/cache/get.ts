@@ -22,7 +22,7 @@ type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 /** What a get needs to know of a cache. */
 export interface Hits<in K, out A> {
-  /** The place of a fresh success that can be served as things are for this fiber, or -1. Changes nothing to be seen. */
+  /** The place of a fresh success that can be served as things are for this fiber, or below 0. Changes nothing to be seen. */
   readonly hit: (key: K, fiber: AnyFiber) => number
   /** The value in that place, counted. At once: the next operation may have put another there. */
   readonly handOut: (place: number) => A

@@ -42,6 +42,8 @@ export interface Departure<K, A, E> {
   readonly fiber: AnyFiber
   readonly kind: "fetch" | "load"
   readonly previous: CacheEntry.CacheEntry<A, E> | undefined
+  /** The time, where it has just been read. */
+  readonly now?: number | undefined
   /** The epoch to store under, where a store was asked already. */
   readonly since?: CacheStore.Epoch | undefined
   /** What the caller had when he called, where that was earlier: by now he may be gone, or be at something else. */
@@ -105,7 +107,8 @@ export class Loader<K, A, E, R> {
     if (departure.kind === "load") flight.locate(previous)
     else flight.previous = previous
     const since = near?.epoch()
-    const prepared = complete && !isTraced(fiber) ? this.begin(flight, fiber) : undefined
+    const now = departure.now ?? this.clock.now(fiber)
+    const prepared = complete && !isTraced(fiber) ? this.begin(flight, now) : undefined
     const exit = prepared && this.atOnce(prepared)
     if (exit !== undefined) {
       const trip: Trip<K, A, E> = { flight, caller: fiber, runtime: departure.runtime }
@@ -214,8 +217,8 @@ export class Loader<K, A, E, R> {
   }
 
   /** The lookup itself, timed. */
-  private begin(flight: Flight<K, A, E>, caller: AnyFiber): Effect.Effect<A, E> {
-    flight.startedAt = this.clock.now(caller)
+  private begin(flight: Flight<K, A, E>, now: number): Effect.Effect<A, E> {
+    flight.startedAt = now
     this.counters.loads++
     try {
       // the context holds what `R` asks for: captured, or the caller's own (see `contextOf`)
@@ -230,7 +233,7 @@ export class Loader<K, A, E, R> {
     const attributes = () => ({ "cache.name": this.definition.name, "cache.key_hash": hashKey(flight.id) })
     return traced("larder.load", { kind: "internal", attributes }, (span) => {
       flight.begin(span)
-      return this.begin(flight, caller)
+      return this.begin(flight, this.clock.now(caller))
     })
   }
 

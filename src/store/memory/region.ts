@@ -87,9 +87,9 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
     const slot = this.slots.get(key)
     if (slot === undefined || this.isClosed) return -1
     const { pool } = this
-    if (!pool.isFresh(slot, until) || this.isOutdated(slot)) return -1
+    if (!pool.isFresh(slot, until) || this.isOutdated(slot)) return -2
     if (this.slides) {
-      if (pool.isOver(slot, until)) return -1
+      if (pool.isOver(slot, until)) return -2
       pool.renew(slot, until)
     }
     pool.hit(slot)
