@@ -15,26 +15,25 @@ const horizon = 0x7fffffff
 export const unknown = -1
 
 export class Ghosts {
-  private hashes = new Uint32Array(initialPlaces)
-  private stamps = new Uint32Array(initialPlaces)
+  /** Hash and stamp of each place side by side, so that a bucket lies in one cache line. */
+  private places = new Uint32Array(2 * initialPlaces)
   private now = 0
 
   /** Makes room for so many. */
   reserve(count: number): void {
-    while (count > this.hashes.length) this.grow()
+    while (2 * count > this.places.length) this.grow()
   }
 
   private grow(): void {
-    const { hashes, stamps } = this
-    this.hashes = new Uint32Array(hashes.length * 2)
-    this.stamps = new Uint32Array(hashes.length * 2)
-    hashes.forEach((hash, place) => {
-      if (hash !== 0) this.put(hash, stamps[place]!)
-    })
+    const { places } = this
+    this.places = new Uint32Array(places.length * 2)
+    for (let at = 0; at < places.length; at += 2) {
+      if (places[at] !== 0) this.put(places[at]!, places[at + 1]!)
+    }
   }
 
   private first(hash: number): number {
-    return (spread(hash) & (this.hashes.length / bucketSize - 1)) * bucketSize
+    return (spread(hash) & (this.places.length / (2 * bucketSize) - 1)) * 2 * bucketSize
   }
 
   /** How many have gone since. */
@@ -43,17 +42,18 @@ export class Ghosts {
   }
 
   private put(hash: number, stamp: number): void {
+    const { places } = this
     const first = this.first(hash)
     let place = first
-    for (let other = first; other < first + bucketSize; other++) {
-      if (this.hashes[other] === hash || this.hashes[other] === 0) {
+    for (let other = first; other < first + 2 * bucketSize; other += 2) {
+      if (places[other] === hash || places[other] === 0) {
         place = other
         break
       }
-      if (this.age(this.stamps[other]!) > this.age(this.stamps[place]!)) place = other
+      if (this.age(places[other + 1]!) > this.age(places[place + 1]!)) place = other
     }
-    this.hashes[place] = hash
-    this.stamps[place] = stamp
+    places[place] = hash
+    places[place + 1] = stamp
   }
 
   /** It goes now. Where it comes from is 0 or 1. */
@@ -64,12 +64,13 @@ export class Ghosts {
 
   /** Its departure, for `since` and `from`, or `unknown`. It is forgotten. */
   take(hash: number): number {
+    const { places } = this
     const first = this.first(hash)
     const wanted = hash >>> 0
-    for (let place = first; place < first + bucketSize; place++) {
-      if (this.hashes[place] !== wanted || wanted === 0) continue
-      this.hashes[place] = 0
-      return this.stamps[place]!
+    for (let place = first; place < first + 2 * bucketSize; place += 2) {
+      if (places[place] !== wanted || wanted === 0) continue
+      places[place] = 0
+      return places[place + 1]!
     }
     return unknown
   }

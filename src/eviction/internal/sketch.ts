@@ -56,35 +56,33 @@ export class Sketch {
     const base = this.block(mixed)
     let rest = spread(mixed ^ 0x9e3779b9)
     let least = most
-    for (let row = 0; row < 4; row++) {
-      const word = this.words[base + 4 * row + (rest & 3)]!
-      const count = (word >>> (rest & 0x1c)) & most
+    for (let row = 0; row < 4; row++, rest >>>= 6) {
+      const count = (this.words[base + 4 * row + (rest & 3)]! >>> (rest & 0x1c)) & most
       if (count < least) least = count
-      rest >>>= 6
     }
     return least
   }
 
   /** Only those of its counters are raised that are not above the key's count already. */
   add(hash: number, times = 1): void {
-    const count = this.count(hash)
-    const raised = Math.min(most, count + times)
-    if (raised > count) this.raise(hash, raised)
-    this.additions += times
-    if (this.additions >= sampling * this.keys) this.age()
-  }
-
-  private raise(hash: number, to: number): void {
+    const { words } = this
     const mixed = spread(hash)
     const base = this.block(mixed)
-    let rest = spread(mixed ^ 0x9e3779b9)
-    for (let row = 0; row < 4; row++) {
+    const places = spread(mixed ^ 0x9e3779b9)
+    let least = most
+    for (let row = 0, rest = places; row < 4; row++, rest >>>= 6) {
+      const count = (words[base + 4 * row + (rest & 3)]! >>> (rest & 0x1c)) & most
+      if (count < least) least = count
+    }
+    const raised = Math.min(most, least + times)
+    for (let row = 0, rest = places; row < 4 && raised > least; row++, rest >>>= 6) {
       const index = base + 4 * row + (rest & 3)
       const shift = rest & 0x1c
-      const word = this.words[index]!
-      if (((word >>> shift) & most) < to) this.words[index] = (word & ~(most << shift)) | (to << shift)
-      rest >>>= 6
+      const word = words[index]!
+      if (((word >>> shift) & most) < raised) words[index] = (word & ~(most << shift)) | (raised << shift)
     }
+    this.additions += times
+    if (this.additions >= sampling * this.keys) this.age()
   }
 
   private age(): void {

@@ -60,6 +60,11 @@ export class Get<K, A, E, R> extends Effectable.Class<A, E, R> {
     return fiber === undefined || fiber === null ? undefined : this.target.hitsOf(fiber)
   }
 
+  /** @internal */
+  get whole(): Effect.Effect<A, E, R> {
+    return this.target.whole(this.key)
+  }
+
   /** Read by the runtime to know what to do with this effect: the moment in which it is run. */
   get _op(): string {
     const fiber = currentFiber()
@@ -79,7 +84,7 @@ export class Get<K, A, E, R> extends Effectable.Class<A, E, R> {
   }
 
   override commit(): Effect.Effect<A, E, R> {
-    return found < 0 ? this.target.whole(this.key) : Effect.succeed(this.effect_instruction_i0())
+    return found < 0 ? this.whole : Effect.succeed(this.effect_instruction_i0())
   }
 
   override [Symbol.iterator](): Effect.EffectGenerator<Effect.Effect<A, E, R>> {
@@ -105,7 +110,8 @@ class Answer<K, A, E, R> implements Iterator<YieldWrap<Effect.Effect<A, E, R>>, 
         return { done: true, value: hits!.handOut(place) }
       }
       this.asked = true
-      return { done: false, value: new YieldWrap(this.get) }
+      // not the get itself: it has just been looked for
+      return { done: false, value: new YieldWrap(this.get.whole) }
     }
     hitsUnseen = 0
     this.asked = true
