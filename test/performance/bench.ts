@@ -19,10 +19,11 @@ import { miss } from "./miss.js"
 import { program } from "./program.js"
 import * as Report from "./report.js"
 import { scale } from "./scale.js"
+import { soak } from "./soak.js"
 import type { Result, Suite } from "./suite.js"
 import { view } from "./view.js"
 
-const suites: Readonly<Record<string, Suite>> = { hit, miss, memory, scale, program, view, load }
+const suites: Readonly<Record<string, Suite>> = { hit, miss, memory, scale, program, view, load, soak }
 
 type Results = ReadonlyArray<readonly [suite: string, result: Result]>
 
