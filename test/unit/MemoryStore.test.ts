@@ -480,7 +480,10 @@ describe("MemoryStore: the pool against a naive model", () => {
             }
           }
           const held = regions.flatMap((one, index) =>
-            [...one.slots].map(([key, slot]) => [`${index} ${key}`, Exit.getOrElse(pool.entryAt(slot).exit, () => -1)])
+            [...one.slots].map(([key, slot]) => [
+              `${index} ${key}`,
+              Exit.getOrElse(pool.columns.entryAt(slot).exit, () => -1)
+            ])
           )
           assert.deepStrictEqual(
             held.map(String).sort(),

@@ -13,8 +13,8 @@ import type { Bounds, PoolOptions } from "./pool.js"
 import type { PressureOptions } from "./pressure.js"
 import { protect } from "./protect.js"
 
-/** Slots, list links, map bucket and the entry's own fields, measured on V8; see `npm run bench:memory`. */
-const overhead = 430
+/** Columns, list links and map bucket, measured on V8; see `npm run bench:memory`. */
+const overhead = 200
 
 const weighEntry = (key: string, entry: CacheEntry.CacheEntry<unknown, unknown>): number =>
   overhead + key.length + weigh(entry.exit._tag === "Success" ? entry.exit.value : entry.exit.cause)

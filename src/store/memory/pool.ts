@@ -8,6 +8,7 @@ import type * as CacheEntry from "../../CacheEntry.js"
 import * as BySlot from "../../eviction/internal/bySlot.js"
 import type { Policy } from "../../eviction/Policy.js"
 import type { Removal, RemovalCause } from "../MemoryStore.js"
+import { Columns } from "./columns.js"
 import { hashOf } from "./hash.js"
 import type { MemoryRegion } from "./region.js"
 import { Removals } from "./removals.js"
@@ -41,22 +42,16 @@ export interface PoolOptions extends Bounds {
 }
 
 /**
- * Each entry has a *slot*, a small integer. What is to be known of it lies in arrays by slot, each as dense as can be:
- * most of a hit's time is spent waiting for memory, and what is no object need not be traced by the collector.
+ * Each entry has a *slot*, a small integer, by which all is kept that is to be known of it.
  *
  * Invariant: a slot is in its region's map if and only if it is filled here, and, unless it is pinned, in the policy.
  */
 export class Pool {
+  readonly columns = new Columns()
   private readonly keys: Array<string> = []
   private readonly regions: Array<AnyRegion | undefined> = []
-  private readonly entriesBySlot: Array<Entry | undefined> = []
-  /** A success's value, at hand for hits. */
-  private readonly values: Array<unknown> = []
   private readonly free: Array<number> = []
-  /** When the success there is not fresh any more; never is a failure. */
-  private freshUntil = BySlot.floats()
   private epochs = BySlot.floats()
-  private loadMillis = BySlot.floats()
   private weights = BySlot.floats()
   /** 1 for those that the policy does not know: the bounds never push them out. */
   private pins = BySlot.bytes()
@@ -112,9 +107,8 @@ export class Pool {
 
   private addSlot(): number {
     const slot = this.keys.length
-    this.freshUntil = BySlot.withRoomFor(this.freshUntil, slot)
+    this.columns.reserve(slot)
     this.epochs = BySlot.withRoomFor(this.epochs, slot)
-    this.loadMillis = BySlot.withRoomFor(this.loadMillis, slot)
     this.weights = BySlot.withRoomFor(this.weights, slot)
     this.pins = BySlot.withRoomFor(this.pins, slot)
     if (this.slides) this.readAt = BySlot.withRoomFor(this.readAt, slot)
@@ -194,16 +188,11 @@ export class Pool {
   }
 
   private fill(slot: number, entry: Entry, epoch: number): void {
-    const { exit, loadMillis } = entry
-    const isSuccess = exit._tag === "Success"
-    const value = isSuccess ? exit.value : undefined
-    this.options.protect?.(isSuccess ? value : exit.cause)
-    this.entriesBySlot[slot] = entry
-    this.values[slot] = value
-    this.freshUntil[slot] = isSuccess ? entry.freshUntil : -Infinity
+    const { exit } = entry
+    this.options.protect?.(exit._tag === "Success" ? exit.value : exit.cause)
+    this.columns.put(slot, entry)
     this.epochs[slot] = epoch
-    this.loadMillis[slot] = loadMillis
-    if (this.slides) this.readAt[slot] = entry.createdAt + loadMillis
+    if (this.slides) this.readAt[slot] = entry.createdAt + entry.loadMillis
     const { onMortal } = this.options
     if (onMortal !== undefined) {
       const endsAt = this.endsAt(slot)
@@ -215,30 +204,13 @@ export class Pool {
     return this.keys[slot]!
   }
 
-  entryAt(slot: number): Entry {
-    return this.entriesBySlot[slot]!
-  }
-
   epochAt(slot: number): number {
     return this.epochs[slot]!
   }
 
-  valueAt(slot: number): unknown {
-    return this.values[slot]
-  }
-
-  loadMillisAt(slot: number): number {
-    return this.loadMillis[slot]!
-  }
-
-  /** A success that is fresh. */
-  isFresh(slot: number, until: number): boolean {
-    return until < this.freshUntil[slot]!
-  }
-
   /** When the entry is over, if nobody reads it before. */
   private endsAt(slot: number): number {
-    const { staleUntil } = this.entriesBySlot[slot]!
+    const staleUntil = this.columns.staleUntilAt(slot)
     return this.slides ? Math.min(staleUntil, this.readAt[slot]! + this.timeToIdle) : staleUntil
   }
 
@@ -263,8 +235,7 @@ export class Pool {
     if (this.pins[slot] === 1) this.pinned--
     this.keys[slot] = ""
     this.regions[slot] = undefined
-    this.entriesBySlot[slot] = undefined
-    this.values[slot] = undefined
+    this.columns.drop(slot)
     this.free.push(slot)
   }
 
@@ -286,14 +257,17 @@ export class Pool {
   }
 
   private note(cause: RemovalCause, slot: number): void {
-    this.removals.note(cause, this.regions[slot]!.name, this.keys[slot]!, this.entriesBySlot[slot]!)
+    this.removals.count(cause)
+    if (this.removals.isHeard) {
+      this.removals.note(cause, this.regions[slot]!.name, this.keys[slot]!, this.columns.entryAt(slot))
+    }
   }
 
   /** The entry's weight in bytes; what the weigher makes no weight of counts as 0. */
   weightOf(slot: number): number {
     const known = this.weights[slot]!
     if (known !== unweighed) return known
-    const weight = this.options.weigh(this.keys[slot]!, this.entriesBySlot[slot]!)
+    const weight = this.options.weigh(this.keys[slot]!, this.columns.entryAt(slot))
     this.unweigh(slot)
     this.weigh(slot, weight >= 0 ? weight : 0)
     return this.weights[slot]!

@@ -15,6 +15,7 @@ import { Epochs } from "../../internal/epochs.js"
 import { onOurClock } from "../../internal/store/ourClock.js"
 import { closed } from "../../internal/store/service.js"
 import { steadyMillis } from "../../internal/steady.js"
+import type { Columns } from "./columns.js"
 import type { Pool } from "./pool.js"
 
 let regions = 0
@@ -29,6 +30,7 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
   readonly salt: number
   readonly slides: boolean
   private readonly hasPast: boolean
+  private readonly columns: Columns
 
   /**
    * `onEmpty` is told when the last entry has gone, for whatever reason. A name that is opened again takes over what
@@ -45,6 +47,7 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
     this.codec = previous?.codec
     this.salt = previous?.salt ?? Math.imul(++regions, 0x9e3779b1)
     this.slides = pool.slides
+    this.columns = pool.columns
     this.hasPast = previous !== undefined
   }
 
@@ -69,7 +72,7 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
 
   isOutdated(slot: number): boolean {
     const epoch = this.pool.epochAt(slot)
-    return epoch < this.epochs.lastBump && this.epochs.outdated(this.pool.entryAt(slot).tags, epoch)
+    return epoch < this.epochs.lastBump && this.epochs.outdated(this.columns.tagsAt(slot), epoch)
   }
 
   /** The slot of what may be served; what may not is removed. */
@@ -87,7 +90,7 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
     const slot = this.slots.get(key)
     if (slot === undefined || this.isClosed) return -1
     const { pool } = this
-    if (!pool.isFresh(slot, until) || this.isOutdated(slot)) return -2
+    if (!this.columns.isFresh(slot, until) || this.isOutdated(slot)) return -2
     if (this.slides) {
       if (pool.isOver(slot, until)) return -2
       pool.renew(slot, until)
@@ -97,11 +100,11 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
   }
 
   valueAt(place: number): A {
-    return this.pool.valueAt(place) as A // as in `get`
+    return this.columns.valueAt(place) as A // as in `get`
   }
 
   loadMillisAt(place: number): number {
-    return this.pool.loadMillisAt(place)
+    return this.columns.loadMillisAt(place)
   }
 
   get(key: string, now: number): CacheEntry.CacheEntry<A, E> | undefined {
@@ -113,7 +116,7 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
   }
 
   private entryAt(slot: number): CacheEntry.CacheEntry<A, E> {
-    return this.pool.entryAt(slot) as CacheEntry.CacheEntry<A, E> // only `set` of this region fills its map, see `codec`
+    return this.columns.entryAt(slot) as CacheEntry.CacheEntry<A, E> // only `set` of this region fills its map, see `codec`
   }
 
   peek(key: string, now: number): CacheEntry.CacheEntry<A, E> | undefined {

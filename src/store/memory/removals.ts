@@ -10,9 +10,17 @@ export class Removals {
 
   constructor(private readonly listener: ((removal: Removal) => void) | undefined) {}
 
-  note(cause: RemovalCause, cache: string, key: string, entry: CacheEntry.CacheEntry<unknown, unknown>): void {
+  /** Whether anybody wants to know more than how many. */
+  get isHeard(): boolean {
+    return this.listener !== undefined
+  }
+
+  count(cause: RemovalCause): void {
     this.counts[cause]++
-    if (this.listener !== undefined) this.untold.push({ cause, cache, key, entry })
+  }
+
+  note(cause: RemovalCause, cache: string, key: string, entry: CacheEntry.CacheEntry<unknown, unknown>): void {
+    this.untold.push({ cause, cache, key, entry })
   }
 
   /** To be called when all is in order again: a listener may cause removals himself, which are told after the others. */

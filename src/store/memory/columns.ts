@@ -1,0 +1,88 @@
+/**
+ * What is kept of entries: not objects, but columns of dense arrays, indexed by slot. An entry becomes an object when
+ * somebody asks for it as a whole, which hits do not.
+ *
+ * Most of a hit's time is spent waiting for memory, so what it reads is together; and what is no object takes no
+ * header, need not be traced by the collector, and is not moved when it gets old.
+ */
+import * as Exit from "effect/Exit"
+import type * as CacheEntry from "../../CacheEntry.js"
+import * as BySlot from "../../eviction/internal/bySlot.js"
+
+export class Columns {
+  /** A success's value, or the Exit of a failure. */
+  private readonly contents: Array<unknown> = []
+  private readonly tags: Array<ReadonlyArray<string> | undefined> = []
+  /** Of few: only what has a digest for its key has a text. */
+  private readonly keyTexts = new Map<number, string>()
+  private failed = BySlot.bytes()
+  private createdAt = BySlot.floats()
+  private freshUntil = BySlot.floats()
+  private staleUntil = BySlot.floats()
+  private loadMillis = BySlot.floats()
+
+  reserve(slot: number): void {
+    this.failed = BySlot.withRoomFor(this.failed, slot)
+    this.createdAt = BySlot.withRoomFor(this.createdAt, slot)
+    this.freshUntil = BySlot.withRoomFor(this.freshUntil, slot)
+    this.staleUntil = BySlot.withRoomFor(this.staleUntil, slot)
+    this.loadMillis = BySlot.withRoomFor(this.loadMillis, slot)
+  }
+
+  put(slot: number, entry: CacheEntry.CacheEntry<unknown, unknown>): void {
+    const { createdAt, exit, freshUntil, keyText, loadMillis, staleUntil, tags } = entry
+    const isSuccess = exit._tag === "Success"
+    this.contents[slot] = isSuccess ? exit.value : exit
+    this.failed[slot] = isSuccess ? 0 : 1
+    this.tags[slot] = tags
+    this.createdAt[slot] = createdAt
+    this.freshUntil[slot] = freshUntil
+    this.staleUntil[slot] = staleUntil
+    this.loadMillis[slot] = loadMillis
+    if (keyText !== undefined) this.keyTexts.set(slot, keyText)
+    else if (this.keyTexts.size > 0) this.keyTexts.delete(slot)
+  }
+
+  /** Lets go of whatever was there. */
+  drop(slot: number): void {
+    this.contents[slot] = undefined
+    this.tags[slot] = undefined
+    if (this.keyTexts.size > 0) this.keyTexts.delete(slot)
+  }
+
+  entryAt(slot: number): CacheEntry.CacheEntry<unknown, unknown> {
+    const content = this.contents[slot]
+    return {
+      // what was put in as a failure
+      exit: this.failed[slot] === 0 ? Exit.succeed(content) : (content as Exit.Exit<never, unknown>),
+      createdAt: this.createdAt[slot]!,
+      freshUntil: this.freshUntil[slot]!,
+      staleUntil: this.staleUntil[slot]!,
+      tags: this.tagsAt(slot),
+      loadMillis: this.loadMillis[slot]!,
+      keyText: this.keyTexts.get(slot)
+    }
+  }
+
+  tagsAt(slot: number): ReadonlyArray<string> {
+    return this.tags[slot]!
+  }
+
+  staleUntilAt(slot: number): number {
+    return this.staleUntil[slot]!
+  }
+
+  /** Of a success. */
+  valueAt(slot: number): unknown {
+    return this.contents[slot]
+  }
+
+  loadMillisAt(slot: number): number {
+    return this.loadMillis[slot]!
+  }
+
+  /** Whether it is a success that is fresh. */
+  isFresh(slot: number, until: number): boolean {
+    return until < this.freshUntil[slot]! && this.failed[slot] === 0
+  }
+}
