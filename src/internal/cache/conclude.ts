@@ -3,12 +3,12 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { isDigest } from "../keyText.js"
 import type * as CacheEntry from "../../CacheEntry.js"
-import type { Flight, Landing } from "./flight.js"
+import type { Landing, Load } from "./flight.js"
 import type { Definition } from "./model.js"
 import { makeEntry } from "./settings.js"
 
 /** A failure that has no life of its own is answered by what was there before, if that may still be used. */
-export const fallBack = <K, A, E>(flight: Flight<K, A, E>, exit: Exit.Exit<A, E>, now: number): Landing<A, E> => {
+export const fallBack = <K, A, E>(flight: Load<K, A, E>, exit: Exit.Exit<A, E>, now: number): Landing<A, E> => {
   const entry = flight.previous
   // a lookup that was interrupted by something of its own has failed like any other; one that we brought down has not
   const broughtDown = flight.detached && Exit.isFailure(exit) && Cause.isInterrupted(exit.cause)
@@ -20,7 +20,7 @@ export const fallBack = <K, A, E>(flight: Flight<K, A, E>, exit: Exit.Exit<A, E>
 /** Milliseconds that this Exit may be kept. Only a single typed failure can have a life of its own; a defect never. */
 const lifetime = <K, A, E, R>(
   definition: Definition<K, A, E, R>,
-  { key, settings }: Flight<K, A, E>,
+  { key, settings }: Load<K, A, E>,
   exit: Exit.Exit<A, E>
 ): number => {
   if (definition.cacheIf?.(exit, key) === false) return 0
@@ -30,7 +30,7 @@ const lifetime = <K, A, E, R>(
 
 export const conclude = <K, A, E, R>(
   definition: Definition<K, A, E, R>,
-  flight: Flight<K, A, E>,
+  flight: Load<K, A, E>,
   exit: Exit.Exit<A, E>,
   endedAt: number
 ): { readonly landing: Landing<A, E>; readonly entry: CacheEntry.CacheEntry<A, E> | undefined } => {
@@ -55,3 +55,7 @@ export const conclude = <K, A, E, R>(
     return { landing: { exit: Exit.die(defect), how: "failed", entry: undefined, tier: 1 }, entry: undefined }
   }
 }
+
+/** A success that is not to be kept replaces what was kept before, or may have been where nobody looked: by nothing. */
+export const replacesByNothing = <K, A, E>({ previous, settings }: Load<K, A, E>, exit: Exit.Exit<A, E>): boolean =>
+  Exit.isSuccess(exit) && (previous !== undefined || settings.mode !== "default")

@@ -19,11 +19,12 @@ import type { Flight, Landing } from "./flight.js"
 import { giveUpOn } from "./flight.js"
 import type { Hits, Target } from "./get.js"
 import { Get } from "./get.js"
-import type { Departure } from "./loader.js"
+import type { Begun, Departure } from "./loader.js"
 import { Loader } from "./loader.js"
 import type { Answer, Definition, Outcome } from "./model.js"
 import type { Settings } from "./settings.js"
 import { judge, withLocal } from "./settings.js"
+import { landingOf, timedOut } from "./wait.js"
 import { withCurrentFiber } from "../currentFiber.js"
 import { steady } from "../steady.js"
 import { traceGet, traceWait } from "./traces.js"
@@ -54,8 +55,6 @@ export interface Place<K, A, E> {
 
 /** An effect counts its outcome when it is run. Whoever does not come to that gives the ticket back: see `leave`. */
 export type Ticket<K, A, E, R> = Effect.Effect<Answer<A, E>, E, R> | Place<K, A, E>
-
-const timedOut = Symbol("timed out")
 
 const exitOf = <A, E>(answer: Answer<A, E>): Exit.Exit<A, E> => answer.exit
 
@@ -116,7 +115,14 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
   }
 
   whole(key: K): Effect.Effect<A, E, R> {
-    return this.run(key, undefined, exitOf)
+    return withCurrentFiber((fiber) => {
+      const isPlain = this.hitView !== undefined && localOf(fiber.currentContext) === undefined
+      const id = isPlain ? this.encode(key) : undefined
+      const load = typeof id === "string" ? this.loader.loadHere(key, id, fiber) : undefined
+      return load !== undefined && "how" in load
+        ? this.disembark(load, true).exit
+        : this.run(key, undefined, exitOf, load)
+    })
   }
 
   /** One get with all that is known about it. */
@@ -128,7 +134,8 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
   private run<X>(
     key: K,
     mode: Settings["mode"] | undefined,
-    take: (answer: Answer<A, E>) => Effect.Effect<X, E>
+    take: (answer: Answer<A, E>) => Effect.Effect<X, E>,
+    begun?: Begun<A, E>
   ): Effect.Effect<X, E, R> {
     return Effect.uninterruptibleMask((restore) =>
       withCurrentFiber((fiber) => {
@@ -141,7 +148,7 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
           const answer = Effect.suspend(() => this.settle(this.decide(key, call), call))
           return Effect.flatMap(traceGet({ cache: this.definition.name, id, clock: this.clock }, answer, fiber), take)
         }
-        const ticket = this.decide(key, call)
+        const ticket = this.decide(key, call, undefined, begun)
         // the shortest way for what has landed already: it was in the air for nobody else
         if (!Effect.isEffect(ticket) && ticket.flight.landing !== undefined) {
           ticket.flight.waiters--
@@ -200,7 +207,7 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
    * Decides what this get is: an answer (or the way to one), or a place in a flight, taken. `asked` is what a store
    * that was asked for many keys at once said of this one.
    */
-  decide(key: K, call: Call, asked?: Asked<A, E>): Ticket<K, A, E, R> {
+  decide(key: K, call: Call, asked?: Asked<A, E>, begun?: Begun<A, E>): Ticket<K, A, E, R> {
     const id = this.encode(key)
     // a key that cannot be one: the types say whether that can be (see `CacheKey.ErrorOf`), so `E` holds `KeyError` then
     if (typeof id !== "string") return this.fail(Exit.fail(id as E & CacheError.KeyError))
@@ -210,10 +217,16 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     } catch (defect) {
       return this.fail(Exit.die(defect)) // a throwing `when` is this get's defect, and no other's
     }
-    return this.seek(key, id, call, asked)
+    return this.seek(key, id, call, asked, begun)
   }
 
-  private seek(key: K, id: string, call: Call, asked: Asked<A, E> | undefined): Ticket<K, A, E, R> {
+  private seek(
+    key: K,
+    id: string,
+    call: Call,
+    asked: Asked<A, E> | undefined,
+    begun: Begun<A, E> | undefined
+  ): Ticket<K, A, E, R> {
     const { settings, startedAt } = call
     const found = asked?.found ?? this.nearest(id, call)
     const verdict = judge(found?.entry, settings, startedAt)
@@ -223,7 +236,11 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     }
     if (settings.mode === "only-if-cached") return this.onlyCached(id, call)
     const fallback = asked?.overtaken === true ? undefined : found?.entry
-    return this.embark(key, id, call, { previous: verdict === "fallback" ? fallback : undefined, since: asked?.epoch })
+    return this.embark(key, id, call, {
+      previous: verdict === "fallback" ? fallback : undefined,
+      since: asked?.epoch,
+      begun
+    })
   }
 
   private nearest(id: string, call: Call): Pick<CacheStore.Found<A, E>, "entry" | "tier"> | undefined {
@@ -236,9 +253,9 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     key: K,
     id: string,
     call: Call,
-    known: Pick<Departure<K, A, E>, "previous" | "since">
+    known: Pick<Departure<K, A, E>, "previous" | "since" | "begun">
   ): Ticket<K, A, E, R> {
-    const { fiber, settings, startedAt } = call
+    const { fiber, settings } = call
     const direct = this.definition.region.complete || known.since !== undefined
     const kind = direct || settings.mode === "reload" || settings.mode === "no-cache" ? "load" : "fetch"
     const present = this.loader.flightOf(id)
@@ -248,10 +265,7 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
         Effect.suspend(() => this.settle(this.decide(key, call), call))
       )
     }
-    const { previous, since } = known
-    const flight =
-      present ??
-      this.loader.depart({ key, id, settings, fiber, kind, previous, since, now: startedAt, runtime: undefined })
+    const flight = present ?? this.loader.depart({ key, id, settings, fiber, kind, ...known })
     flight.waiters++
     return { flight, owner: present === undefined }
   }
@@ -300,7 +314,7 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
       flight.waiters--
       return Effect.succeed(this.disembark(flight.landing, owner))
     }
-    const wait = Effect.matchCauseEffect(call.restore(this.limited(flight, call)), {
+    const wait = Effect.matchCauseEffect(call.restore(landingOf(flight, call, this.clock)), {
       // waiting cannot fail: it was interrupted
       onFailure: (cause) => Effect.zipRight(this.leave(place), Effect.failCause(cause)),
       onSuccess: (landing) => {
@@ -327,18 +341,6 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     if (flight.waiters > 0 || flight.adopted || flight.landing !== undefined) return Effect.void
     this.loader.detach(flight)
     return giveUpOn(flight)
-  }
-
-  /** A wait is counted from the call, whatever the call has waited for before. */
-  private limited(flight: Flight<K, A, E>, call: Call): Effect.Effect<Landing<A, E> | typeof timedOut> {
-    const { fiber, settings, startedAt } = call
-    if (settings.waitFresh === Infinity && settings.waitStale === Infinity) return flight.awaitLanding
-    const until = (wait: number) => Effect.sleep(Math.max(0, startedAt + wait - this.clock.now(fiber)))
-    const limit = Effect.suspend(() => until(flight.previous === undefined ? settings.waitFresh : settings.waitStale))
-    const timer = flight.located
-      ? limit
-      : Effect.raceFirst(until(settings.waitFresh), Effect.zipRight(flight.awaitLocated, limit))
-    return Effect.raceFirst(flight.awaitLanding, Effect.as(timer, timedOut))
   }
 
   /** The wait is over, the flight is not: it goes on for those who come later. */

@@ -22,21 +22,33 @@ export interface Landing<A, E> {
   readonly tier: number
 }
 
+/** What a load is, in the air or not. */
+export interface Load<K, A, E> {
+  readonly id: string
+  readonly key: K
+  readonly settings: Settings
+  startedAt: number
+  /** Overtaken by an invalidation or a write: those who wait still get its result, nobody else, and it is not stored. */
+  readonly detached: boolean
+  readonly landing: Landing<A, E> | undefined
+  /** Prepared by a flight that has to do more before it may land. */
+  conclusion: Landing<A, E> | undefined
+  /** What may be served if the load fails. */
+  readonly previous: CacheEntry.CacheEntry<A, E> | undefined
+}
+
 /** Spans of waiters that a load is linked to: enough to follow, bounded for a key that thousands wait for. */
 const maxLinks = 128
 
-export class Flight<K, A, E> {
+export class Flight<K, A, E> implements Load<K, A, E> {
   /** The fiber, once it has proved not to end at once. */
   fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
   waiters = 0
   /** The cache itself wants the result: leaving waiters do not end it. */
   adopted = false
-  /** Overtaken by an invalidation or a write: those who wait still get its result, nobody else, and it is not stored. */
   detached = false
   landing: Landing<A, E> | undefined = undefined
-  /** Prepared by a flight that has to do more before it may land. */
   conclusion: Landing<A, E> | undefined = undefined
-  /** What may be served if the load fails. */
   previous: CacheEntry.CacheEntry<A, E> | undefined = undefined
   /** Whether it is known yet if there is something `previous`. */
   located = false

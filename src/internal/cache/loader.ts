@@ -6,24 +6,23 @@
  * gets there.
  */
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
-import * as Tracer from "effect/Tracer"
 import type * as CacheEntry from "../../CacheEntry.js"
 import * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
-import { localKey, localOf } from "../configLocal.js"
 import { unknownEpoch } from "../epochs.js"
 import { immediate } from "../instructions.js"
 import { hashKey, isTraced, traced } from "../tracing.js"
 import type { Counters } from "./counters.js"
-import { conclude, fallBack } from "./conclude.js"
+import { conclude, fallBack, replacesByNothing } from "./conclude.js"
 import { Deadlines } from "./deadlines.js"
+import type { Landing, Load } from "./flight.js"
 import { Flight, interrupt } from "./flight.js"
+import { runtimeOf } from "./inherit.js"
 import type { Definition } from "./model.js"
 import type { Settings } from "./settings.js"
 import { judge } from "./settings.js"
@@ -42,12 +41,19 @@ export interface Departure<K, A, E> {
   readonly fiber: AnyFiber
   readonly kind: "fetch" | "load"
   readonly previous: CacheEntry.CacheEntry<A, E> | undefined
-  /** The time, where it has just been read. */
-  readonly now?: number | undefined
   /** The epoch to store under, where a store was asked already. */
   readonly since?: CacheStore.Epoch | undefined
+  /** Where the lookup was called already; see `loadHere`. */
+  readonly begun?: Begun<A, E> | undefined
   /** What the caller had when he called, where that was earlier: by now he may be gone, or be at something else. */
   readonly runtime?: Runtime.Runtime<never> | undefined
+}
+
+/** A lookup that was called, and is not run yet. */
+export interface Begun<A, E> {
+  readonly effect: Effect.Effect<A, E>
+  readonly since: number
+  readonly startedAt: number
 }
 
 /** Whether each tier told its epoch. */
@@ -97,7 +103,7 @@ export class Loader<K, A, E, R> {
 
   /**
    * Starts a flight at once, in a fiber of its own that inherits the caller's fiber refs. A lookup that is synchronous
-   * has landed when this returns; where it is but one call it has not even needed a fiber.
+   * has landed when this returns.
    */
   depart(departure: Departure<K, A, E>): Flight<K, A, E> {
     const { fiber, id, key, previous, settings } = departure
@@ -106,22 +112,15 @@ export class Loader<K, A, E, R> {
     flight.detached = this.overtaking.size > 0 && (this.overtaking.has(id) || this.overtaking.has(undefined))
     if (departure.kind === "load") flight.locate(previous)
     else flight.previous = previous
-    const since = near?.epoch()
-    const now = departure.now ?? this.clock.now(fiber)
-    const prepared = complete && !isTraced(fiber) ? this.begin(flight, now) : undefined
-    const exit = prepared && this.atOnce(prepared)
-    if (exit !== undefined) {
-      const trip: Trip<K, A, E> = { flight, caller: fiber, runtime: departure.runtime }
-      this.settleHere(trip, exit, since)
-      this.arrive(trip, exit as Exit.Exit<never, E>)
-      return flight
-    }
+    const { begun } = departure
+    const since = begun?.since ?? near?.epoch()
     // made now: by the time it lands the caller may be at something else
-    const runtime = this.runtimeOf(departure)
+    const runtime = departure.runtime ?? runtimeOf(this.definition.context, fiber)
     const trip: Trip<K, A, E> = { flight, caller: fiber, runtime }
     this.flights.set(id, flight)
     this.aloft.add(flight)
-    const body = prepared ?? (complete ? this.lookup(trip) : this.journey(trip, departure.since))
+    if (begun !== undefined) flight.startedAt = begun.startedAt
+    const body = begun?.effect ?? (complete ? this.lookup(trip) : this.journey(trip, departure.since))
     this.nesting++
     const child = Runtime.runFork(runtime)(body, { immediate: this.nesting < maxNesting })
     this.nesting--
@@ -135,23 +134,41 @@ export class Loader<K, A, E, R> {
     return flight
   }
 
+  /**
+   * A load of what is nowhere, for a plain get: where the lookup needs no fiber, the whole of it is one step, in which
+   * nothing can come between, so it needs no flight either. Otherwise what has begun; `undefined` for all that is not
+   * that plain. Should somebody else get there first, what has begun comes to nothing.
+   */
+  loadHere(key: K, id: string, fiber: AnyFiber): Landing<A, E> | Begun<A, E> | undefined {
+    const { complete, near } = this.definition.region
+    if (!complete || near === undefined || this.flights.has(id) || this.overtaking.size > 0) return undefined
+    const now = this.clock.now(fiber)
+    if (this.nesting >= maxNesting || isTraced(fiber) || near.peek(id, now) !== undefined) return undefined
+    const { settings } = this.definition
+    const flight: Load<K, A, E> = {
+      id,
+      key,
+      settings,
+      startedAt: now,
+      detached: false,
+      landing: undefined,
+      conclusion: undefined,
+      previous: undefined
+    }
+    const since = near.epoch()
+    const effect = this.begin(flight, now)
+    const exit = this.atOnce(effect)
+    if (exit === undefined) return { effect, since, startedAt: now }
+    this.settleHere({ flight, caller: fiber }, exit, since)
+    return flight.conclusion
+  }
+
   private atOnce(prepared: Effect.Effect<A, E>): Exit.Exit<A, E> | undefined {
     if (this.nesting >= maxNesting) return undefined
     this.nesting++
     const exit = immediate(prepared)
     this.nesting--
     return exit
-  }
-
-  private runtimeOf({ fiber, runtime }: Departure<K, A, E>): Runtime.Runtime<never> {
-    return (
-      runtime ??
-      Runtime.make({
-        context: this.contextOf(fiber),
-        runtimeFlags: Runtime.defaultRuntimeFlags,
-        fiberRefs: fiber.getFiberRefs()
-      })
-    )
   }
 
   /** Those who wait for it still get what it brings; nobody who comes now does, and it is not stored. */
@@ -203,25 +220,12 @@ export class Loader<K, A, E, R> {
     )
   })
 
-  /** The captured requirements, but the caller's span and local configuration: a load is part of the caller's trace. */
-  private contextOf(fiber: AnyFiber): Context.Context<never> {
-    const { context } = this.definition
-    const caller = fiber.currentContext
-    if (context === undefined) return caller
-    const local = localOf(caller)
-    if (fiber.currentSpan === undefined && local === undefined) return context
-    const merged = new Map(context.unsafeMap)
-    if (fiber.currentSpan !== undefined) merged.set(Tracer.ParentSpan.key, fiber.currentSpan)
-    if (local !== undefined) merged.set(localKey, local)
-    return Context.unsafeMake(merged)
-  }
-
   /** The lookup itself, timed. */
-  private begin(flight: Flight<K, A, E>, now: number): Effect.Effect<A, E> {
+  private begin(flight: Load<K, A, E>, now: number): Effect.Effect<A, E> {
     flight.startedAt = now
     this.counters.loads++
     try {
-      // the context holds what `R` asks for: captured, or the caller's own (see `contextOf`)
+      // the context holds what `R` asks for: captured, or the caller's own (see `runtimeOf`)
       return this.definition.lookup(flight.key) as Effect.Effect<A, E>
     } catch (defect) {
       return Exit.die(defect)
@@ -283,7 +287,7 @@ export class Loader<K, A, E, R> {
   }
 
   /** The same for a region that is all here: one step, nothing between the end of the load and its being stored. */
-  private settleHere(trip: Trip<K, A, E>, exit: Exit.Exit<A, E>, since: number | undefined): void {
+  private settleHere(trip: Step<K, A, E>, exit: Exit.Exit<A, E>, since: number | undefined): void {
     const { flight } = trip
     const entry = this.conclude(trip, exit)
     if (flight.detached) return
@@ -293,7 +297,7 @@ export class Loader<K, A, E, R> {
   }
 
   /** Decides what the flight brings, and answers with the entry to store, if any. */
-  private conclude({ caller, flight }: Trip<K, A, E>, exit: Exit.Exit<A, E>): CacheEntry.CacheEntry<A, E> | undefined {
+  private conclude({ caller, flight }: Step<K, A, E>, exit: Exit.Exit<A, E>): CacheEntry.CacheEntry<A, E> | undefined {
     if (flight.landing !== undefined) return undefined // its deadline has passed: all have been told
     const endedAt = this.clock.now(caller)
     this.counters.loadMillis += Math.max(0, endedAt - flight.startedAt)
@@ -346,16 +350,17 @@ export class Loader<K, A, E, R> {
   }
 }
 
-/** A flight with what it needs on its way. */
-interface Trip<K, A, E> {
-  readonly flight: Flight<K, A, E>
+/** A load, and who it is for. */
+interface Step<K, A, E> {
+  readonly flight: Load<K, A, E>
   readonly caller: AnyFiber
-  readonly runtime: Runtime.Runtime<never> | undefined
 }
 
-/** A success that is not to be kept replaces what was kept before, or may have been where nobody looked: by nothing. */
-const replacesByNothing = <K, A, E>({ previous, settings }: Flight<K, A, E>, exit: Exit.Exit<A, E>): boolean =>
-  Exit.isSuccess(exit) && (previous !== undefined || settings.mode !== "default")
+/** A flight with what it needs on its way. */
+interface Trip<K, A, E> extends Step<K, A, E> {
+  readonly flight: Flight<K, A, E>
+  readonly runtime: Runtime.Runtime<never> | undefined
+}
 
 /** Whether a journey's failure is the store's, of a strict cache, and not merely that it was interrupted after its load. */
 const isStoreFailure = <K, A, E, R>(definition: Definition<K, A, E, R>, exit: Exit.Exit<never, E>): boolean =>
