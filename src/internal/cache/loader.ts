@@ -205,6 +205,17 @@ export class Loader<K, A, E, R> {
     )
   }
 
+  /** The same where all is here: one step, which nothing can overlap. */
+  overtakeHere(ids: ReadonlyArray<string>, write: (id: string, index: number) => void): Effect.Effect<void> {
+    ids.forEach(write)
+    this.overtakes++
+    for (const id of ids) {
+      const flight = this.flights.get(id)
+      if (flight !== undefined) this.detach(flight)
+    }
+    return Effect.void
+  }
+
   /** Whether more than one invalidation of this key is under way. */
   isContested(id: string): boolean {
     return (this.overtaking.get(id) ?? 0) > 1 || this.overtaking.has(undefined)

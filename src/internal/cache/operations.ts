@@ -11,6 +11,7 @@ import type * as CacheStore from "../../CacheStore.js"
 import * as CacheStats from "../../observe/CacheStats.js"
 import * as Check from "../options.js"
 import type { Core } from "./core.js"
+import type { Settings } from "./settings.js"
 import { judge, makeEntry } from "./settings.js"
 import { steadyMillis } from "../steady.js"
 
@@ -60,66 +61,112 @@ export const getOption = <K, A, E, R>(core: Core<K, A, E, R>, key: K): Effect.Ef
     })
   )
 
+/** The synchronous view, where that is all there is. */
+const hereOf = <K, A, E, R>({
+  definition: { region },
+  isClosed
+}: Core<K, A, E, R>): CacheStore.LiveView<A, E> | undefined => (region.complete && !isClosed ? region.near : undefined)
+
+/** The keys' texts, or what is wrong with the first that cannot be a key. */
 const encodeAll = <K, A, E, R>(
   core: Core<K, A, E, R>,
   keys: ReadonlyArray<K>
-): Effect.Effect<ReadonlyArray<string>, CacheError.KeyError> =>
-  Effect.forEach(keys, (key) => {
+): ReadonlyArray<string> | CacheError.KeyError => {
+  const ids: Array<string> = []
+  for (const key of keys) {
     const id = core.encode(key)
-    return typeof id === "string" ? Effect.succeed(id) : Effect.fail(id)
+    if (typeof id !== "string") return id
+    ids.push(id)
+  }
+  return ids
+}
+
+/** What is written for a key: an entry, or nothing where its time to live is none. */
+const written = <K, A, E, R>(
+  { definition }: Core<K, A, E, R>,
+  key: K,
+  value: A,
+  options: {
+    readonly timeToLive: number | undefined
+    readonly tags: ReadonlyArray<string> | undefined
+    readonly settings: Settings
+    readonly now: number
+  }
+): CacheEntry.CacheEntry<A, E> | undefined => {
+  const { now, settings } = options
+  const timeToLive = options.timeToLive ?? settings.timeToLive ?? definition.timeToLive(value, key)
+  const tags = options.tags ?? definition.tags(value, key)
+  const entry = makeEntry<A, E>({
+    exit: Exit.succeed(value),
+    startedAt: now,
+    endedAt: now,
+    timeToLive,
+    settings,
+    tags: settings.tags.length === 0 ? tags : [...tags, ...settings.tags],
+    keyText: definition.keys.textOf(key)
   })
+  return timeToLive > 0 ? entry : undefined
+}
 
 /** Explicit values: they win over every load that started before, and a time to live of 0 leaves nothing. */
 export const setMany = <K, A, E, R>(
   core: Core<K, A, E, R>,
   pairs: Iterable<readonly [K, A]>,
-  options: SetOptions = {}
-): Effect.Effect<void, StoreFailure | CacheError.CodecError | CacheError.InvalidConfig | CacheError.KeyError> =>
-  Effect.gen(function* () {
-    yield* Check.check(options, { timeToLive: Check.duration, tags: Check.tagList })
-    const fixed = options.timeToLive === undefined ? undefined : Check.millisOf(options.timeToLive)
+  options: SetOptions | undefined
+): Effect.Effect<void, StoreFailure | CacheError.CodecError | CacheError.InvalidConfig | CacheError.KeyError> => {
+  const write = Effect.withFiberRuntime<void, StoreFailure | CacheError.CodecError | CacheError.KeyError>((fiber) => {
     const all = Array.from(pairs)
-    const ids = yield* encodeAll(
+    const ids = encodeAll(
       core,
       all.map(([key]) => key)
     )
-    const { definition } = core
-    yield* core.loader.overtake(
-      ids,
-      Effect.withFiberRuntime<void, StoreFailure | CacheError.CodecError>((fiber) => {
-        const now = core.clock.now(fiber)
-        const settings = core.settingsOf(fiber)
-        const writes: Array<CacheStore.Write<A, E>> = []
-        const gone: Array<string> = []
-        all.forEach(([key, value], index) => {
-          const timeToLive = fixed ?? settings.timeToLive ?? definition.timeToLive(value, key)
-          const entry = makeEntry<A, E>({
-            exit: Exit.succeed(value),
-            startedAt: now,
-            endedAt: now,
-            timeToLive,
-            settings,
-            tags: [...(options.tags ?? definition.tags(value, key)), ...settings.tags],
-            keyText: definition.keys.textOf(key)
-          })
-          if (timeToLive > 0) writes.push({ key: ids[index]!, entry, since: undefined })
-          else gone.push(ids[index]!)
+    if (!("length" in ids)) return Effect.fail(ids)
+    const timeToLive = options?.timeToLive === undefined ? undefined : Check.millisOf(options.timeToLive)
+    const given = { timeToLive, tags: options?.tags, settings: core.settingsOf(fiber), now: core.clock.now(fiber) }
+    const entries = all.map(([key, value]) => written(core, key, value, given))
+    const here = hereOf(core)
+    return here === undefined
+      ? core.loader.overtake(ids, writeTo(core.definition.region, ids, entries))
+      : core.loader.overtakeHere(ids, (id, index) => {
+          const entry = entries[index]
+          if (entry === undefined) here.delete(id)
+          else here.set(id, entry, undefined)
         })
-        return Effect.zipRight(
-          gone.length === 0 ? Effect.void : definition.region.deleteMany(gone),
-          writes.length === 0 ? Effect.void : definition.region.setMany(writes)
-        )
-      })
-    )
   })
+  return options === undefined
+    ? write
+    : Effect.zipRight(Check.check(options, { timeToLive: Check.duration, tags: Check.tagList }), write)
+}
+
+const writeTo = <A, E>(
+  region: CacheStore.Region<A, E>,
+  ids: ReadonlyArray<string>,
+  entries: ReadonlyArray<CacheEntry.CacheEntry<A, E> | undefined>
+): Effect.Effect<void, StoreFailure | CacheError.CodecError> => {
+  const gone = ids.filter((_, index) => entries[index] === undefined)
+  const writes = ids.flatMap((key, index) => {
+    const entry = entries[index]
+    return entry === undefined ? [] : [{ key, entry, since: undefined }]
+  })
+  return Effect.zipRight(
+    gone.length === 0 ? Effect.void : region.deleteMany(gone),
+    writes.length === 0 ? Effect.void : region.setMany(writes)
+  )
+}
 
 export const invalidateMany = <K, A, E, R>(
   core: Core<K, A, E, R>,
   keys: Iterable<K>
 ): Effect.Effect<void, StoreFailure | CacheError.KeyError> =>
-  Effect.flatMap(encodeAll(core, Array.from(keys)), (ids) =>
-    ids.length === 0 ? Effect.void : Effect.asVoid(core.loader.overtake(ids, core.definition.region.deleteMany(ids)))
-  )
+  Effect.suspend((): Effect.Effect<void, StoreFailure | CacheError.KeyError> => {
+    const ids = encodeAll(core, Array.from(keys))
+    if (!("length" in ids)) return Effect.fail(ids)
+    const here = hereOf(core)
+    if (here !== undefined) return core.loader.overtakeHere(ids, (id) => here.delete(id))
+    return ids.length === 0
+      ? Effect.void
+      : Effect.asVoid(core.loader.overtake(ids, core.definition.region.deleteMany(ids)))
+  })
 
 export const invalidateTags = <K, A, E, R>(
   core: Core<K, A, E, R>,
@@ -147,25 +194,27 @@ export const expire = <K, A, E, R>(
   core: Core<K, A, E, R>,
   key: K
 ): Effect.Effect<void, StoreFailure | CacheError.KeyError> =>
-  Effect.flatMap(encodeAll(core, [key]), ([id]) =>
-    core.loader.overtake(
-      [id!],
-      Effect.flatMap(readWithEpoch(core, id!), ({ epoch, found }) =>
+  Effect.suspend((): Effect.Effect<void, StoreFailure | CacheError.KeyError> => {
+    const id = core.encode(key)
+    if (typeof id !== "string") return Effect.fail(id)
+    return core.loader.overtake(
+      [id],
+      Effect.flatMap(readWithEpoch(core, id), ({ epoch, found }) =>
         Effect.flatMap(steadyMillis, (now) => {
-          if (found === undefined) return Effect.asVoid(core.definition.region.deleteMany([id!]))
+          if (found === undefined) return Effect.asVoid(core.definition.region.deleteMany([id]))
           const entry = { ...found.entry, freshUntil: Math.min(found.entry.freshUntil, now) }
           const { staleIfError, staleWhileRevalidate } = core.definition.settings
           const staleUntil = Math.min(entry.staleUntil, entry.freshUntil + Math.max(staleIfError, staleWhileRevalidate))
           // held against what happens meanwhile, so that nothing invalidated or replaced comes back
-          const write = { key: id!, entry: { ...entry, staleUntil }, since: epoch }
+          const write = { key: id, entry: { ...entry, staleUntil }, since: epoch }
           return staleUntil <= now
-            ? Effect.asVoid(core.definition.region.deleteMany([id!]))
+            ? Effect.asVoid(core.definition.region.deleteMany([id]))
             : // what was read back from the store has been through its codec before
               Effect.catchTag(core.definition.region.setMany([write]), "CodecError", Effect.die)
         })
       )
     )
-  )
+  })
 
 /** Keys of classes without a Schema cannot be made again from their text and are left out. */
 export const entries = <K, A, E, R>(
