@@ -183,9 +183,9 @@ export const program: Suite = ({ quick }) =>
           ratios(inGen(names.larder), inGen(names.peer))
         ),
         Claims.below(
-          "a hit in a chain of flatMap costs at most 1.35 x Effect.succeed",
+          "a hit in a chain of flatMap costs at most 1.75 x Effect.succeed",
           "x",
-          1.35,
+          1.75,
           ratios(inChained(names.larder), inChained(names.floor))
         ),
         Claims.below(

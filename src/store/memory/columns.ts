@@ -15,14 +15,14 @@ export class Columns {
   private readonly tags: Array<ReadonlyArray<string> | undefined> = []
   /** Of few: only what has a digest for its key has a text. */
   private readonly keyTexts = new Map<number, string>()
-  private failed = BySlot.bytes()
+  /** When failures are not fresh any more; they are few. For hits, which are successes, they never are. */
+  private readonly failures = new Map<number, number>()
   private createdAt = BySlot.floats()
   private freshUntil = BySlot.floats()
   private staleUntil = BySlot.floats()
   private loadMillis = BySlot.floats()
 
   reserve(slot: number): void {
-    this.failed = BySlot.withRoomFor(this.failed, slot)
     this.createdAt = BySlot.withRoomFor(this.createdAt, slot)
     this.freshUntil = BySlot.withRoomFor(this.freshUntil, slot)
     this.staleUntil = BySlot.withRoomFor(this.staleUntil, slot)
@@ -33,30 +33,37 @@ export class Columns {
     const { createdAt, exit, freshUntil, keyText, loadMillis, staleUntil, tags } = entry
     const isSuccess = exit._tag === "Success"
     this.contents[slot] = isSuccess ? exit.value : exit
-    this.failed[slot] = isSuccess ? 0 : 1
     this.tags[slot] = tags
     this.createdAt[slot] = createdAt
-    this.freshUntil[slot] = freshUntil
+    this.freshUntil[slot] = isSuccess ? freshUntil : -Infinity
+    this.forget(slot)
+    if (!isSuccess) this.failures.set(slot, freshUntil)
     this.staleUntil[slot] = staleUntil
     this.loadMillis[slot] = loadMillis
     if (keyText !== undefined) this.keyTexts.set(slot, keyText)
-    else if (this.keyTexts.size > 0) this.keyTexts.delete(slot)
+  }
+
+  /** What few slots have. */
+  private forget(slot: number): void {
+    if (this.failures.size > 0) this.failures.delete(slot)
+    if (this.keyTexts.size > 0) this.keyTexts.delete(slot)
   }
 
   /** Lets go of whatever was there. */
   drop(slot: number): void {
     this.contents[slot] = undefined
     this.tags[slot] = undefined
-    if (this.keyTexts.size > 0) this.keyTexts.delete(slot)
+    this.forget(slot)
   }
 
   entryAt(slot: number): CacheEntry.CacheEntry<unknown, unknown> {
     const content = this.contents[slot]
+    const failure = this.failures.get(slot)
     return {
-      // what was put in as a failure
-      exit: this.failed[slot] === 0 ? Exit.succeed(content) : (content as Exit.Exit<never, unknown>),
+      // as `put` has put it there
+      exit: failure === undefined ? Exit.succeed(content) : (content as Exit.Exit<never, unknown>),
       createdAt: this.createdAt[slot]!,
-      freshUntil: this.freshUntil[slot]!,
+      freshUntil: failure ?? this.freshUntil[slot]!,
       staleUntil: this.staleUntil[slot]!,
       tags: this.tagsAt(slot),
       loadMillis: this.loadMillis[slot]!,
@@ -83,6 +90,6 @@ export class Columns {
 
   /** Whether it is a success that is fresh. */
   isFresh(slot: number, until: number): boolean {
-    return until < this.freshUntil[slot]! && this.failed[slot] === 0
+    return until < this.freshUntil[slot]!
   }
 }

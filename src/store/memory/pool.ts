@@ -184,7 +184,7 @@ export class Pool {
   }
 
   hit(slot: number): void {
-    if (this.pins[slot] === 0) this.policy.onHit(slot)
+    if (this.pinned === 0 || this.pins[slot] === 0) this.policy.onHit(slot)
   }
 
   private fill(slot: number, entry: Entry, epoch: number): void {

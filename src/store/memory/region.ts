@@ -71,8 +71,10 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
   }
 
   isOutdated(slot: number): boolean {
+    const { lastBump } = this.epochs
+    if (lastBump === 0) return false
     const epoch = this.pool.epochAt(slot)
-    return epoch < this.epochs.lastBump && this.epochs.outdated(this.columns.tagsAt(slot), epoch)
+    return epoch < lastBump && this.epochs.outdated(this.columns.tagsAt(slot), epoch)
   }
 
   /** The slot of what may be served; what may not is removed. */
