@@ -46,12 +46,13 @@ export interface Bounds {
  * - `replaced`: there is another entry of its key;
  * - `expired`: it was over, or nobody has read it for `timeToIdle`;
  * - `size`: it made room for others;
- * - `pressure`: the process had little memory left.
+ * - `pressure`: the process had little memory left;
+ * - `collected`: it was held weakly, and the collector has taken its value.
  *
  * @since 0.1.0
  * @category models
  */
-export type RemovalCause = "explicit" | "replaced" | "expired" | "size" | "pressure"
+export type RemovalCause = "explicit" | "replaced" | "expired" | "size" | "pressure" | "collected"
 
 /**
  * What a removal listener is told. `key` is the text that the key was made into.
@@ -114,6 +115,12 @@ export interface Options extends Bounds {
    * write. Default: `"never"`.
    */
   readonly freeze?: "never" | "development" | "always" | undefined
+  /**
+   * `"weak"`: a value that is an object stays only as long as the program holds on to it elsewhere, too; when the
+   * collector has taken it, it counts as absent. For values that are large, and mostly in use anyway.
+   * Default: `"strong"`.
+   */
+  readonly references?: "strong" | "weak" | undefined
   /** Give entries up before the process runs out of memory; `{}` for the defaults. Default: do not. */
   readonly memoryPressure?: MemoryPressure | undefined
   /**
@@ -252,6 +259,46 @@ export const layer: {
   Layer.scopedContext(
     // without options there is nothing that could be refused; with them the overload says that it can
     Effect.map(Engine.make(options) as Effect.Effect<Engine.Engine, never, Scope.Scope>, contextOf)
+  )
+
+/**
+ * As `layer`, with entries as bytes, in the form that a cache's codec gives them: each reading makes the value anew, so
+ * nobody can change what others will read, what an entry weighs is known exactly, and the collector has nothing to
+ * trace. It costs a decoding for each hit. Values need a Schema, and `freeze` and `references` have nothing to do.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Cache, MemoryStore } from "effect-larder"
+ *
+ * const program = Effect.gen(function*() {
+ *   const lists = yield* Cache.make("lists", {
+ *     key: Schema.Number,
+ *     success: Schema.mutable(Schema.Array(Schema.Number)),
+ *     lookup: (length: number) => Effect.succeed(Array.from({ length }, (_, index) => index))
+ *   })
+ *   const mine = yield* lists.get(3)
+ *   mine.push(42)
+ *   return yield* lists.get(3)
+ * })
+ *
+ * program.pipe(
+ *   Effect.scoped,
+ *   Effect.provide(MemoryStore.layerBytes({ maxBytes: 50_000_000 })),
+ *   Effect.runPromise
+ * ).then(console.log) // [ 0, 1, 2 ]
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerBytes = (
+  options: Omit<Options, "freeze" | "references"> = {}
+): Layer.Layer<CacheStore.CacheStore | Controls, CacheError.InvalidConfig> =>
+  Layer.scopedContext(
+    Effect.map(Engine.makeBytes(options), ({ controls, store }) =>
+      Context.add(CacheStore.context()(store), Controls, controls)
+    )
   )
 
 /**

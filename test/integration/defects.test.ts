@@ -537,7 +537,7 @@ describe("Effect's Cache (memory)", () => {
       const cache = yield* Cache.make("lru", { lookup: Effect.succeed<string> })
       for (const key of ["a", "b", "a", "c"]) yield* cache.get(key)
       assert.deepStrictEqual([...(yield* Stream.runCollect(cache.keys))].sort(), ["a", "c"])
-    }).pipe(over(MemoryStore.layer({ capacity: 2 })))
+    }).pipe(over(MemoryStore.layer({ capacity: 2, policy: "lru" })))
   )
 
   it("6. nothing is left of what was invalidated, however often, nor of what was asked for and not there", () => {

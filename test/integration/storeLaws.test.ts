@@ -18,6 +18,8 @@ StoreLaws.suite(
     }
   })
 )
+StoreLaws.suite("MemoryStore of bytes", MemoryStore.layerBytes())
+StoreLaws.suite("MemoryStore with weak references", MemoryStore.layer({ references: "weak" }))
 for (const policy of Policies.names) {
   StoreLaws.suite(`MemoryStore with ${policy}`, MemoryStore.layer({ policy }), { histories: 50 })
 }

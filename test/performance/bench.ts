@@ -12,6 +12,7 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import * as Baseline from "./baseline.js"
+import { formsSuite } from "./forms.js"
 import { hit } from "./hit.js"
 import { load } from "./load.js"
 import { memory } from "./memory.js"
@@ -23,7 +24,17 @@ import { soak } from "./soak.js"
 import type { Result, Suite } from "./suite.js"
 import { view } from "./view.js"
 
-const suites: Readonly<Record<string, Suite>> = { hit, miss, memory, scale, program, view, load, soak }
+const suites: Readonly<Record<string, Suite>> = {
+  hit,
+  miss,
+  memory,
+  scale,
+  program,
+  view,
+  load,
+  forms: formsSuite,
+  soak
+}
 
 type Results = ReadonlyArray<readonly [suite: string, result: Result]>
 

@@ -64,20 +64,22 @@ const squares = (loads: Array<number>) =>
   )
 
 describe("MemoryStore: bounds", () => {
-  it.effect("150 sets into 100 places: the first is gone, the last is there, never above 100 (T12)", () =>
-    Effect.gen(function* () {
-      const cache = yield* squares([])
-      for (let n = 0; n < 150; n++) {
-        yield* cache.set(n, n)
-        assert.isAtMost(yield* cache.size, 100)
-      }
-      assert.isFalse(yield* cache.has(0))
-      assert.isTrue(yield* cache.has(149))
-      assert.strictEqual(yield* cache.size, 100)
-      assert.strictEqual(yield* cache.clear, 100)
-      assert.strictEqual(yield* cache.size, 0)
-    }).pipe(over({ capacity: 100 }))
-  )
+  for (const policy of ["lru", "fifo"] as const) {
+    it.effect(`${policy}: 150 sets into 100 places: the first is gone, the last is there, never above 100 (T12)`, () =>
+      Effect.gen(function* () {
+        const cache = yield* squares([])
+        for (let n = 0; n < 150; n++) {
+          yield* cache.set(n, n)
+          assert.isAtMost(yield* cache.size, 100)
+        }
+        assert.isFalse(yield* cache.has(0))
+        assert.isTrue(yield* cache.has(149))
+        assert.strictEqual(yield* cache.size, 100)
+        assert.strictEqual(yield* cache.clear, 100)
+        assert.strictEqual(yield* cache.size, 0)
+      }).pipe(over({ capacity: 100, policy }))
+    )
+  }
 
   it.effect("5 places, 10 keys: 10 loads (T13)", () =>
     Effect.gen(function* () {

@@ -74,7 +74,7 @@ describe("MemoryStore: removal listeners", () => {
       yield* cache.clear
       assert.deepStrictEqual(since(), ["explicit lengths f 5"])
       const { removals } = yield* controls.usage
-      assert.deepStrictEqual(removals, { explicit: 3, replaced: 1, expired: 1, size: 2, pressure: 0 })
+      assert.deepStrictEqual(removals, { explicit: 3, replaced: 1, expired: 1, size: 2, pressure: 0, collected: 0 })
     }).pipe(over({ capacity: 2, policy: "lru", onRemoval }))
   })
 
@@ -256,7 +256,14 @@ describe("MemoryStore: maintenance", () => {
       yield* TestClock.adjust("9 minutes")
       yield* cache.get("other")
       yield* TestClock.adjust("2 minutes")
-      assert.deepStrictEqual((yield* usage).removals, { explicit: 1, replaced: 0, expired: 1, size: 0, pressure: 0 })
+      assert.deepStrictEqual((yield* usage).removals, {
+        explicit: 1,
+        replaced: 0,
+        expired: 1,
+        size: 0,
+        pressure: 0,
+        collected: 0
+      })
       assert.strictEqual((yield* usage).entries, 1)
     }).pipe(over({ timeToIdle: "10 minutes" }))
   )

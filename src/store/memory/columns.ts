@@ -22,6 +22,9 @@ export class Columns {
   private staleUntil = BySlot.floats()
   private loadMillis = BySlot.floats()
 
+  /** Weakly: a value that is an object stays only as long as somebody else holds on to it. */
+  constructor(readonly isWeak: boolean) {}
+
   reserve(slot: number): void {
     this.createdAt = BySlot.withRoomFor(this.createdAt, slot)
     this.freshUntil = BySlot.withRoomFor(this.freshUntil, slot)
@@ -32,7 +35,7 @@ export class Columns {
   put(slot: number, entry: CacheEntry.CacheEntry<unknown, unknown>): void {
     const { createdAt, exit, freshUntil, keyText, loadMillis, staleUntil, tags } = entry
     const isSuccess = exit._tag === "Success"
-    this.contents[slot] = isSuccess ? exit.value : exit
+    this.contents[slot] = isSuccess ? this.held(exit.value) : exit
     this.tags[slot] = tags
     this.createdAt[slot] = createdAt
     this.freshUntil[slot] = isSuccess ? freshUntil : -Infinity
@@ -41,6 +44,17 @@ export class Columns {
     this.staleUntil[slot] = staleUntil
     this.loadMillis[slot] = loadMillis
     if (keyText !== undefined) this.keyTexts.set(slot, keyText)
+  }
+
+  private held(value: unknown): unknown {
+    const isObject = (typeof value === "object" && value !== null) || typeof value === "function"
+    return this.isWeak && isObject ? new WeakRef(value) : value
+  }
+
+  /** Whether the collector has taken the value. */
+  isCollected(slot: number): boolean {
+    const content = this.isWeak ? this.contents[slot] : undefined
+    return content instanceof WeakRef && content.deref() === undefined
   }
 
   /** What few slots have. */
@@ -57,7 +71,7 @@ export class Columns {
   }
 
   entryAt(slot: number): CacheEntry.CacheEntry<unknown, unknown> {
-    const content = this.contents[slot]
+    const content = this.valueAt(slot)
     const failure = this.failures.get(slot)
     return {
       // as `put` has put it there
@@ -79,9 +93,10 @@ export class Columns {
     return this.staleUntil[slot]!
   }
 
-  /** Of a success. */
+  /** Of a success; nothing if it was collected. */
   valueAt(slot: number): unknown {
-    return this.contents[slot]
+    const content = this.contents[slot]
+    return this.isWeak && content instanceof WeakRef ? content.deref() : content
   }
 
   loadMillisAt(slot: number): number {

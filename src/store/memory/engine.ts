@@ -4,13 +4,15 @@ import * as Random from "effect/Random"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as CacheError from "../../CacheError.js"
-import type * as CacheStore from "../../CacheStore.js"
+import * as CacheStore from "../../CacheStore.js"
 import * as Policies from "../../eviction/Policies.js"
+import * as Check from "../../internal/options.js"
 import * as Service from "../../internal/store/service.js"
 import { steadyMillis } from "../../internal/steady.js"
 import * as CacheEvents from "../../observe/CacheEvents.js"
 import * as MemoryProbe from "../MemoryProbe.js"
 import type * as MemoryStore from "../MemoryStore.js"
+import * as Encoded from "./encoded.js"
 import * as Options from "./options.js"
 import { Pool } from "./pool.js"
 import * as Pressure from "./pressure.js"
@@ -146,7 +148,14 @@ const makeControls = (pool: Pool, regions: Regions): MemoryStore.ControlsService
     })
 })
 
-export const make = (options: MemoryStore.Options): Effect.Effect<Engine, CacheError.InvalidConfig, Scope.Scope> =>
+/** Everything but the store's service: that depends on what the entries are. */
+const prepare = (
+  options: MemoryStore.Options
+): Effect.Effect<
+  { readonly regions: Regions; readonly controls: MemoryStore.ControlsService },
+  CacheError.InvalidConfig,
+  Scope.Scope
+> =>
   Effect.gen(function* () {
     const settings = yield* Options.resolve(options)
     const events = yield* CacheEvents.CacheEvents
@@ -156,14 +165,37 @@ export const make = (options: MemoryStore.Options): Effect.Effect<Engine, CacheE
       const probe = yield* MemoryProbe.MemoryProbe
       yield* Effect.forkScoped(Pressure.watch(settings.pressure, { store: storeName, pool, probe, events }))
     }
+    return { regions, controls: makeControls(pool, regions) }
+  })
+
+const opened = <A, E>(regions: Regions, options: CacheStore.RegionOptions<A, E>) =>
+  Effect.acquireRelease(
+    Effect.map(steadyMillis, (now) => regions.open(options, now)),
+    (view) => Effect.sync(() => regions.close(view))
+  ).pipe(Effect.map((view) => Region.toRegion(storeName, options.name, view)))
+
+/** Entries are references. */
+export const make = (options: MemoryStore.Options): Effect.Effect<Engine, CacheError.InvalidConfig, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { controls, regions } = yield* prepare(options)
     const store = yield* Service.make({
       name: storeName,
       capabilities: { live: true, persistent: false, shared: false },
-      open: <A, E>(region: CacheStore.RegionOptions<A, E>) =>
-        Effect.acquireRelease(
-          Effect.map(steadyMillis, (now) => regions.open(region, now)),
-          (view) => Effect.sync(() => regions.close(view))
-        ).pipe(Effect.map((view) => Region.toRegion(storeName, region.name, view)))
+      open: (region) => opened(regions, region)
     })
-    return { store, controls: makeControls(pool, regions) }
+    return { store, controls }
+  })
+
+/** Entries are bytes. */
+export const makeBytes = (options: MemoryStore.Options): Effect.Effect<Engine, CacheError.InvalidConfig, Scope.Scope> =>
+  Effect.gen(function* () {
+    // the types say so, too
+    yield* Check.check({ freeze: options.freeze, references: options.references }, {})
+    const { controls, regions } = yield* prepare(options)
+    const store = yield* CacheStore.make({
+      name: storeName,
+      capabilities: { live: false, persistent: false, shared: false },
+      open: (name) => Effect.map(opened(regions, { name, codec: Encoded.codec }), Encoded.engine)
+    })
+    return { store, controls }
   })

@@ -86,6 +86,7 @@ const check = (options: MemoryStore.Options): Effect.Effect<void, CacheError.Inv
     pinned: Check.isFunction,
     timeToIdle: positiveDuration,
     freeze: Check.oneOf("never", "development", "always"),
+    references: Check.oneOf("strong", "weak"),
     memoryPressure: () => ({ reason: "must be an object", hint: "use {} for the defaults" }),
     "memoryPressure.high": share,
     "memoryPressure.low": low(options.memoryPressure?.high),
@@ -128,7 +129,8 @@ export const resolve = (options: MemoryStore.Options): Effect.Effect<Settings, C
         weigh: options.weigher ?? weighEntry,
         pinned: options.pinned,
         timeToIdle: millis(options.timeToIdle, Infinity),
-        protect: protection(options.freeze)
+        protect: protection(options.freeze),
+        isWeak: options.references === "weak"
       },
       policy: options.policy ?? Policies.defaultName,
       onRemoval: options.onRemoval,

@@ -34,6 +34,8 @@ export interface PoolOptions extends Bounds {
   readonly timeToIdle?: number | undefined
   /** Makes a value safe from being changed, before it is kept. */
   readonly protect?: ((value: unknown) => void) | undefined
+  /** Whether values that are objects are held weakly. */
+  readonly isWeak?: boolean | undefined
   /** Different in each store, so that nobody knows which keys collide. */
   readonly seed?: number | undefined
   readonly onRemoval?: ((removal: Removal) => void) | undefined
@@ -47,7 +49,7 @@ export interface PoolOptions extends Bounds {
  * Invariant: a slot is in its region's map if and only if it is filled here, and, unless it is pinned, in the policy.
  */
 export class Pool {
-  readonly columns = new Columns()
+  readonly columns: Columns
   private readonly keys: Array<string> = []
   private readonly regions: Array<AnyRegion | undefined> = []
   private readonly free: Array<number> = []
@@ -76,6 +78,7 @@ export class Pool {
     const { maxBytes, maxEntries, maxEntryBytes } = options
     this.bounds = { maxEntries, maxBytes, maxEntryBytes }
     this.weighs = isWeighing(options)
+    this.columns = new Columns(options.isWeak === true)
     this.policy = options.policy
     this.removals = new Removals(options.onRemoval)
     this.timeToIdle = options.timeToIdle ?? Infinity
@@ -337,9 +340,9 @@ export class Pool {
     let next = Infinity
     this.forEach(
       (slot) => {
-        if (this.regions[slot]!.isOutdated(slot)) this.remove(slot, "explicit")
-        else if (this.isOver(slot, now)) this.remove(slot, "expired")
-        else next = Math.min(next, this.endsAt(slot))
+        const cause = this.regions[slot]!.endOf(slot, now)
+        if (cause === undefined) next = Math.min(next, this.endsAt(slot))
+        else this.remove(slot, cause)
       },
       from,
       to

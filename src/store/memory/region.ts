@@ -15,6 +15,7 @@ import { Epochs } from "../../internal/epochs.js"
 import { onOurClock } from "../../internal/store/ourClock.js"
 import { closed } from "../../internal/store/service.js"
 import { steadyMillis } from "../../internal/steady.js"
+import type { RemovalCause } from "../MemoryStore.js"
 import type { Columns } from "./columns.js"
 import type { Pool } from "./pool.js"
 
@@ -77,11 +78,18 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
     return epoch < lastBump && this.epochs.outdated(this.columns.tagsAt(slot), epoch)
   }
 
+  /** Why what is there may not be served, if so. */
+  endOf(slot: number, now: number): RemovalCause | undefined {
+    if (this.isOutdated(slot)) return "explicit"
+    if (this.pool.isOver(slot, now)) return "expired"
+    return this.columns.isCollected(slot) ? "collected" : undefined
+  }
+
   /** The slot of what may be served; what may not is removed. */
   private present(key: string, now: number): number | undefined {
     const slot = this.slots.get(key)
     if (slot === undefined || this.isClosed) return undefined
-    const cause = this.isOutdated(slot) ? "explicit" : this.pool.isOver(slot, now) ? "expired" : undefined
+    const cause = this.endOf(slot, now)
     if (cause === undefined) return slot
     this.pool.remove(slot, cause)
     return undefined
@@ -92,7 +100,9 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
     const slot = this.slots.get(key)
     if (slot === undefined || this.isClosed) return -1
     const { pool } = this
-    if (!this.columns.isFresh(slot, until) || this.isOutdated(slot)) return -2
+    const { columns } = this
+    if (!columns.isFresh(slot, until) || this.isOutdated(slot)) return -2
+    if (columns.isWeak && columns.isCollected(slot)) return -2
     if (this.slides) {
       if (pool.isOver(slot, until)) return -2
       pool.renew(slot, until)

@@ -3,7 +3,14 @@ import type * as CacheEntry from "../../CacheEntry.js"
 import type { Removal, RemovalCause } from "../MemoryStore.js"
 
 export class Removals {
-  readonly counts: Record<RemovalCause, number> = { explicit: 0, replaced: 0, expired: 0, size: 0, pressure: 0 }
+  readonly counts: Record<RemovalCause, number> = {
+    explicit: 0,
+    replaced: 0,
+    expired: 0,
+    size: 0,
+    pressure: 0,
+    collected: 0
+  }
   /** What the listener has not been told yet. */
   private readonly untold: Array<Removal> = []
   private isTelling = false
