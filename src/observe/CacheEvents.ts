@@ -15,13 +15,21 @@ import * as Stream from "effect/Stream"
 import type * as CacheError from "../CacheError.js"
 
 /**
+ * What a program may have a memory store call: three of its options, and `freeze`, which a hostile value may make fail.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Callback = "weigher" | "pinned" | "onRemoval" | "freeze"
+
+/**
  * One thing that happened. Keys are hashed, as everywhere outside the stores themselves.
  *
  * - `DecodeFailed`: bytes that are no entry of this cache were found; they count as absent and were removed;
  * - `EncodeFailed`: a loaded value was served but could not be stored;
  * - `StoreFailed`: a store failed at an operation whose caller was answered all the same;
  * - `ReleaseFailed`: a temporary store failed when it was released, or a snapshot could not be written then;
- * - `ListenerFailed`: the program's own `onRemoval` threw; the store went on;
+ * - `CallbackFailed`: a callback of the program's own (`weigher`, `onRemoval`, ...) threw; the store went on;
  * - `MemoryPressure`: a memory limit was nearly reached, once for each time; how much was given up then, in bytes.
  *
  * @since 0.1.0
@@ -38,7 +46,7 @@ export type CacheEvent =
   | { readonly _tag: "EncodeFailed"; readonly cache: string; readonly error: CacheError.CodecError }
   | { readonly _tag: "StoreFailed"; readonly cache: string; readonly error: CacheError.StoreFailure }
   | { readonly _tag: "ReleaseFailed"; readonly store: string; readonly reason: string }
-  | { readonly _tag: "ListenerFailed"; readonly store: string; readonly defect: unknown }
+  | { readonly _tag: "CallbackFailed"; readonly store: string; readonly callback: Callback; readonly defect: unknown }
   | {
       readonly _tag: "MemoryPressure"
       readonly store: string

@@ -131,7 +131,7 @@ export interface Options extends Bounds {
   readonly sweepEvery?: Duration.DurationInput | undefined
   /**
    * Told after each removal, in their order, with the cause. Called synchronously, when the store is in order again:
-   * it may use the caches itself. What it throws goes to `CacheEvents`.
+   * it may use the caches itself. What it throws goes to `CacheEvents`, as with all callbacks here.
    */
   readonly onRemoval?: ((removal: Removal) => void) | undefined
 }

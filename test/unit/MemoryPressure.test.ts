@@ -16,11 +16,15 @@ const heap = (used: number, limit = 100 * kilo): MemoryProbe.Reading => ({ kind:
 
 /** A store of entries that weigh 1 000 bytes each, watched over every 5 seconds. */
 const under =
-  (world: World, options: MemoryStore.Options = {}) =>
+  (
+    world: World,
+    options: MemoryStore.Options = {},
+    probe: MemoryProbe.Service = { read: Effect.sync(() => world.readings) }
+  ) =>
   <A, E>(test: Effect.Effect<A, E, MemoryStore.Provided | LeakOracle.LeakOracle | Scope.Scope>) =>
     test.pipe(
       Effect.provide(MemoryStore.layer({ memoryPressure: {}, weigher: () => kilo, policy: "lru", ...options })),
-      Effect.provideService(MemoryProbe.MemoryProbe, { read: Effect.sync(() => world.readings) }),
+      Effect.provideService(MemoryProbe.MemoryProbe, probe),
       Effect.provide(
         Logger.replace(
           Logger.defaultLogger,
@@ -164,4 +168,23 @@ describe("MemoryProbe", () => {
       for (const { limit, used } of readings) assert.isTrue(used > 0 && limit > 0)
     })
   )
+})
+
+describe("MemoryStore: a probe that is broken", () => {
+  it.effect("is told of, and asked again", () => {
+    const world: World = { readings: [heap(95 * kilo)], warnings: [] }
+    let reads = 0
+    const probe = {
+      read: Effect.sync(() => {
+        if (reads++ === 0) throw new Error("no such file")
+        return world.readings
+      })
+    }
+    return Effect.gen(function* () {
+      yield* filled(50)
+      yield* look
+      assert.strictEqual(yield* entries, 35)
+      assert.match(world.warnings[0]!, /cannot read how much memory is used/)
+    }).pipe(under(world, {}, probe))
+  })
 })

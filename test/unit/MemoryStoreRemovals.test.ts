@@ -133,8 +133,8 @@ describe("MemoryStore: removal listeners", () => {
         assert.strictEqual(yield* cache.size, 1)
       }).pipe(Effect.scoped, Effect.provide(Store))
       for (const event of yield* Fiber.join(fiber)) {
-        assert.strictEqual(event._tag, "ListenerFailed")
-        assert.strictEqual(String(event._tag === "ListenerFailed" && event.defect), "Error: of the listener")
+        assert.strictEqual(event._tag, "CallbackFailed")
+        assert.strictEqual(String(event._tag === "CallbackFailed" && event.defect), "Error: of the listener")
       }
       assert.lengthOf(logged, 1)
     }).pipe(
@@ -317,4 +317,44 @@ describe("MemoryStore: maintenance", () => {
       }).pipe(Effect.scoped),
     30_000
   )
+})
+
+describe("MemoryStore: callbacks that throw", () => {
+  const thrower = (): never => {
+    throw new Error("of the program")
+  }
+
+  for (const [callback, options] of Object.entries({
+    weigher: { weigher: thrower, maxBytes: 1_000 },
+    pinned: { pinned: thrower },
+    freeze: { freeze: "always" as const }
+  })) {
+    it.effect(`${callback}: everybody is answered, also those who wait, and it is told`, () =>
+      Effect.gen(function* () {
+        const events = yield* CacheEvents.CacheEvents
+        const fiber = yield* Effect.fork(Stream.runCollect(Stream.take(events.changes, 1)))
+        yield* settled
+        yield* Effect.gen(function* () {
+          const hostile = new Proxy({}, { ownKeys: thrower })
+          const cache = yield* Cache.make("throwing", {
+            lookup: (key: string) => (key === "now" ? Effect.succeed(hostile) : Effect.as(Effect.yieldNow(), hostile))
+          })
+          for (const key of ["now", "later"]) {
+            const all = yield* Effect.all(
+              Array.from({ length: 3 }, () => cache.get(key)),
+              { concurrency: "unbounded" }
+            )
+            assert.isTrue(all.every((value) => value === hostile))
+          }
+        }).pipe(Effect.scoped, Effect.provide(MemoryStore.layer(options)))
+        const [event] = Array.from(yield* Fiber.join(fiber))
+        assert.isTrue(event?._tag === "CallbackFailed" && event.callback === callback)
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(CacheEvents.layer()),
+        Effect.provide(Logger.replace(Logger.defaultLogger, Logger.none)),
+        LeakOracle.check
+      )
+    )
+  }
 })

@@ -27,37 +27,51 @@ export interface Engine {
   readonly controls: MemoryStore.ControlsService
 }
 
-/** A listener is the program's own: what it throws is told, and must not reach whoever reads or writes the cache. */
-const guarded = (
-  onRemoval: (removal: MemoryStore.Removal) => void,
-  events: CacheEvents.Service,
-  runtime: Runtime.Runtime<never>
-): ((removal: MemoryStore.Removal) => void) => {
-  let isTold = false
-  return (removal) => {
-    try {
-      onRemoval(removal)
-    } catch (defect) {
-      events.publish({ _tag: "ListenerFailed", store: storeName, defect })
-      if (isTold) return
-      isTold = true
-      Runtime.runFork(runtime)(
-        Effect.logWarning(`larder: onRemoval of ${storeName} threw; this is logged once, see CacheEvents`, defect)
-      )
+type Guard = <Args extends ReadonlyArray<unknown>, X>(
+  callback: CacheEvents.Callback,
+  f: (...args: Args) => X,
+  otherwise: X
+) => (...args: Args) => X
+
+/**
+ * Callbacks are the program's own: what they throw is told, and must not reach whoever reads or writes the cache, or
+ * waits for a load.
+ */
+const guard = (events: CacheEvents.Service, runtime: Runtime.Runtime<never>): Guard => {
+  const told = new Set<CacheEvents.Callback>()
+  return (callback, f, otherwise) =>
+    (...args) => {
+      try {
+        return f(...args)
+      } catch (defect) {
+        events.publish({ _tag: "CallbackFailed", store: storeName, callback, defect })
+        if (!told.has(callback)) {
+          told.add(callback)
+          Runtime.runFork(runtime)(
+            Effect.logWarning(`larder: ${callback} of ${storeName} threw; this is logged once, see CacheEvents`, defect)
+          )
+        }
+        return otherwise
+      }
     }
-  }
 }
 
 const makePool = (settings: Options.Settings, events: CacheEvents.Service): Effect.Effect<Pool, never, Scope.Scope> =>
   Effect.gen(function* () {
     const runtime = yield* Effect.runtime<never>()
     const seed = yield* Random.nextInt
+    const guarded = guard(events, runtime)
+    const { pinned, protect, weigh } = settings.pool
     const sweeper = new Sweeper(() => pool, settings.sweepEvery, runtime)
     const pool: Pool = new Pool({
       ...settings.pool,
+      // what has no weight is not kept
+      weigh: guarded("weigher", weigh, NaN),
+      pinned: pinned && guarded("pinned", pinned, false),
+      protect: protect && guarded("freeze", protect, undefined),
       policy: Policies.make(settings.policy, { seed }),
       seed,
-      onRemoval: settings.onRemoval && guarded(settings.onRemoval, events, runtime),
+      onRemoval: settings.onRemoval && guarded("onRemoval", settings.onRemoval, undefined),
       onMortal: settings.sweepEvery === Infinity ? undefined : sweeper.expect
     })
     yield* Effect.addFinalizer(() => sweeper.close)

@@ -99,7 +99,12 @@ export const watch = (
     })
   return Effect.forever(
     Effect.zipRight(
-      Effect.flatMap(probe.read, (readings) => Effect.forEach(readings, each, { discard: true })),
+      Effect.flatMap(probe.read, (readings) => Effect.forEach(readings, each, { discard: true })).pipe(
+        // a probe that is broken must not end the watch: the next reading may be right
+        Effect.catchAllCause((cause) =>
+          Effect.logWarning(`larder: ${store} cannot read how much memory is used`, cause)
+        )
+      ),
       idleSleep(options.every)
     )
   )
