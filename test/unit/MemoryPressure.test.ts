@@ -3,7 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Logger, LogLevel, Metric, type Scope, Stream, TestClock } from "effect"
 import { Cache, CacheEvents, MemoryProbe, MemoryStore } from "effect-larder"
 import { LeakOracle } from "effect-larder/testing"
+import { spawn } from "node:child_process"
+import * as fs from "node:fs"
+import * as path from "node:path"
 import { settled } from "../fixtures/cache/harness.js"
+import { folder } from "../fixtures/sqlite/common.js"
 
 const kilo = 1_000
 
@@ -187,4 +191,49 @@ describe("MemoryStore: a probe that is broken", () => {
       assert.match(world.warnings[0]!, /cannot read how much memory is used/)
     }).pipe(under(world, {}, probe))
   })
+})
+
+describe("MemoryStore: a heap that is really too small", () => {
+  /** Four times as much as the heap may hold goes through a store without any other bound. */
+  const child = (options: string) =>
+    Effect.gen(function* () {
+      const script = path.join(yield* folder, "flood.mts")
+      const from = (file: string) => JSON.stringify(path.resolve(import.meta.dirname, "../..", file))
+      fs.writeFileSync(
+        script,
+        `import { Effect } from ${from("node_modules/effect/dist/esm/index.js")}
+         import { Cache, MemoryStore } from ${from("src/index.ts")}
+         const text = (n: number) => Buffer.alloc(4096, 33 + (n % 90)).toString("latin1")
+         const program = Effect.gen(function*() {
+           const cache = yield* Cache.make("texts", { lookup: (n: number) => Effect.sync(() => text(n)) })
+           for (let n = 0; n < 100_000; n++) {
+             yield* cache.get(n)
+             if (n % 100 === 0) yield* Effect.sleep(1)
+           }
+           const { entries, removals } = yield* Effect.flatMap(MemoryStore.Controls, (controls) => controls.usage)
+           console.log(entries + removals.pressure === 100_000 && removals.pressure > 50_000)
+         })
+         Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(MemoryStore.layer(${options}))))
+        `
+      )
+      const flood = spawn(process.execPath, ["--max-old-space-size=96", "--import", "tsx", script], {
+        stdio: ["ignore", "pipe", "ignore"]
+      })
+      let out = ""
+      flood.stdout.on("data", (chunk) => (out += chunk))
+      const code = yield* Effect.promise(() => new Promise((resolve) => flood.on("exit", resolve)))
+      return { code, isRight: out.trimEnd().endsWith("true") }
+    }).pipe(Effect.scoped)
+
+  it.effect(
+    "is lived with under memoryPressure, and is the end of the process without",
+    () =>
+      Effect.gen(function* () {
+        const bounded = yield* child(`{ maxEntries: Infinity, memoryPressure: { every: "10 millis" } }`)
+        assert.deepStrictEqual(bounded, { code: 0, isRight: true })
+        const unbounded = yield* child(`{ maxEntries: Infinity }`)
+        assert.notStrictEqual(unbounded.code, 0)
+      }),
+    120_000
+  )
 })

@@ -91,8 +91,8 @@ export const watch = (
         Effect.zipRight(
           Effect.logWarning(
             `larder: ${store} gives up entries, for the ${kind} is ${percent} % full (${used} of ${limit} bytes): ` +
-              `${entries} of them, about ${released} bytes`,
-            "lower maxEntries or maxBytes of the store, or give the process more memory"
+              `${entries} of them, about ${released} bytes; lower maxEntries or maxBytes of the store, or give the ` +
+              "process more memory"
           )
         )
       )
