@@ -8,7 +8,7 @@ import { BentoCache, bentostore } from "bentocache"
 import { memoryDriver } from "bentocache/drivers/memory"
 import { createCache } from "cache-manager"
 import { Cacheable, CacheableMemory } from "cacheable"
-import { Cache as EffectCache, Effect, Runtime, Schema } from "effect"
+import { Cache as EffectCache, Effect, ManagedRuntime, Runtime, Schema } from "effect"
 import { Cache, Cached, MemoryStore } from "effect-larder"
 import { Keyv } from "keyv"
 import * as Claims from "./claims.js"
@@ -103,6 +103,7 @@ const peers = Effect.acquireRelease(
 const outside = {
   floor: "runPromise(Effect.succeed)",
   larder: "larder: runPromise(cache.get)",
+  promise: "larder: Cached.promise",
   peer: "effect/Cache: runPromise(cache.get)",
   bento: "bentocache: getOrSet",
   cacheable: "cacheable: getOrSet",
@@ -121,6 +122,14 @@ export const program: Suite = ({ quick }) =>
     const runtime = yield* Effect.runtime<never>()
     const withStore = yield* Effect.runtime<Effect.Effect.Context<ReturnType<typeof lengthOf>>>()
     const run = Effect.runPromise
+    const managed = yield* Effect.acquireRelease(
+      Effect.sync(() => ManagedRuntime.make(MemoryStore.layer({ capacity }))),
+      (one) => one.disposeEffect
+    )
+    const lengthOfText = Cached.promise(managed, "bench/lengthOfText", { timeToLive })((text: string) =>
+      Promise.resolve(text.length)
+    )
+    yield* Effect.promise(() => Promise.all(texts.map((text) => lengthOfText(text))))
     const succeed = () => Effect.succeed(1)
     const rounds = { warmup: quick ? 30 : 100, rounds: quick ? 60 : 400 }
 
@@ -152,6 +161,7 @@ export const program: Suite = ({ quick }) =>
         [
           awaited(outside.floor, () => run(Effect.succeed(1))),
           awaited(outside.larder, (text) => run(cache.get(text))),
+          awaited(outside.promise, (text) => lengthOfText(text)),
           awaited(outside.peer, (text) => run(peer.get(text))),
           awaited(outside.bento, (key) => bento.getOrSet({ key, factory: () => 1 })),
           awaited(outside.cacheable, (key) => cacheable.getOrSet(key, () => Promise.resolve(1))),
@@ -208,7 +218,13 @@ export const program: Suite = ({ quick }) =>
         ),
         Claims.below("... at most 1/3 of bentocache's", "x", 1 / 3, ratios(own, called(outside.bento))),
         Claims.below("... at most 1/3 of cacheable's", "x", 1 / 3, ratios(own, called(outside.cacheable))),
-        Claims.below("... less than cache-manager's", "x", 1, ratios(own, called(outside.manager)))
+        Claims.below("... less than cache-manager's", "x", 1, ratios(own, called(outside.manager))),
+        Claims.below(
+          "Cached.promise costs at most 1/3 of cache-manager's wrap without bounds",
+          "x",
+          1 / 3,
+          ratios(called(outside.promise), called(outside.unbounded))
+        )
       ]
     }
   }).pipe(Effect.scoped, Effect.provide(MemoryStore.layer({ capacity })), Effect.runPromise)

@@ -17,6 +17,7 @@ import {
   Scope,
   TestClock
 } from "effect"
+import { ManualClock } from "../fixtures/cache/clock.js"
 
 class NotFound extends Data.TaggedError("NotFound")<{ readonly id: string }> {}
 
@@ -517,6 +518,65 @@ describe("Cached.promise", () => {
       await runtime.dispose()
       const [settled] = await Promise.allSettled([cached("a")])
       assert.strictEqual(settled.status, "rejected")
+    })
+  )
+})
+
+describe("Cached.promise: hits without Effect", () => {
+  const clock = new ManualClock()
+  const settings = Layer.mergeAll(MemoryStore.layer(), Layer.setClock(clock))
+
+  it.effect("obey the runtime's clock, count, fail as before, and see what was invalidated", () =>
+    Effect.promise(async () => {
+      const runtime = ManagedRuntime.make(settings)
+      let runs = 0
+      const cached = Cached.promise(runtime, "hits", { timeToLive: "1 minute", tags: ["t"] })(async (id: string) => {
+        runs++
+        if (id === "bad") throw new Error("bad")
+        return `${id}:${runs}`
+      })
+      for (let times = 0; times < 20; times++) assert.strictEqual(await cached("a"), "a:1")
+      clock.advance(59_999)
+      assert.strictEqual(await cached("a"), "a:1")
+      clock.advance(1)
+      assert.strictEqual(await cached("a"), "a:2")
+      await cached.invalidate("a")
+      assert.strictEqual(await cached("a"), "a:3")
+      await cached.invalidateTags(["t"])
+      const [first, second] = [cached("a"), cached("a")]
+      assert.notStrictEqual(first, second)
+      assert.deepStrictEqual(await Promise.all([first, second]), ["a:4", "a:4"])
+      for (let times = 0; times < 2; times++) {
+        assert.strictEqual((await Promise.allSettled([cached("bad")]))[0].status, "rejected")
+      }
+      const { failed, fresh, gets, joined, loaded } = await cached.stats()
+      assert.deepStrictEqual(
+        { failed, fresh, gets, joined, loaded },
+        { failed: 2, fresh: 20, gets: 27, joined: 1, loaded: 4 }
+      )
+      await runtime.dispose()
+      assert.strictEqual((await Promise.allSettled([cached("a")]))[0].status, "rejected")
+    })
+  )
+
+  it.effect("are of the runtime that each was made with", () =>
+    Effect.promise(async () => {
+      const [one, other] = [ManagedRuntime.make(MemoryStore.layer()), ManagedRuntime.make(MemoryStore.layer())]
+      const runs: Array<string> = []
+      const made = [one, other].map((runtime, index) =>
+        Cached.promise(
+          runtime,
+          "two"
+        )(async (id: string) => {
+          runs.push(`${index} ${id}`)
+          return index
+        })
+      )
+      for (let times = 0; times < 3; times++) {
+        assert.deepStrictEqual(await Promise.all(made.map((cached) => cached("a"))), [0, 1])
+      }
+      assert.deepStrictEqual(runs, ["0 a", "1 a"])
+      await Promise.all([one.dispose(), other.dispose()])
     })
   )
 })
