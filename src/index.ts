@@ -84,6 +84,13 @@ export * as CacheStore from "./CacheStore.js"
 export * as CacheTracing from "./observe/CacheTracing.js"
 
 /**
+ * Filling a cache before it is asked: from keys, which are loaded, or from entries, which are there already.
+ *
+ * @since 0.1.0
+ */
+export * as CacheWarming from "./CacheWarming.js"
+
+/**
  * Cached functions and effects: a cache for code that has no service to name.
  *
  * @since 0.1.0
