@@ -146,6 +146,20 @@ describe("a hit and its fiber", () => {
     }).pipe(Effect.provide(MemoryStore.layer({ sweepEvery: Infinity })))
   )
 
+  it.scoped("that was looked at and not taken is nobody else's", () =>
+    Effect.gen(function* () {
+      const cache = yield* Cache.make("looked at", { ...text, lookup: counting() })
+      yield* cache.get("a")
+      const other = Cached.fn("other")((key: string) => Effect.succeed(`other ${key}`))
+      const found = yield* Effect.suspend(() => {
+        // as somebody does who wants to know what kind of effect it is
+        assert.strictEqual((cache.get("a") as unknown as { readonly _op: string })._op, "Sync")
+        return other("b")
+      })
+      assert.strictEqual(found, "other b")
+    }).pipe(Effect.provide(Store))
+  )
+
   it.scoped("is counted once when one fiber runs it to its end inside another", () =>
     Effect.gen(function* () {
       const cache = yield* Cache.make("counted", { ...text, lookup: counting() })

@@ -69,8 +69,8 @@ export class Get<K, A, E, R> extends Effectable.Class<A, E, R> {
   get _op(): string {
     const fiber = currentFiber()
     const hits = this.hitsOf(fiber)
-    if (hits === undefined) return asCommit
-    found = hits.hit(this.key, fiber!)
+    // always set: another get may have been looked at, and not taken
+    found = hits === undefined ? -1 : hits.hit(this.key, fiber!)
     foundIn = hits
     return found < 0 ? asCommit : asSync
   }
