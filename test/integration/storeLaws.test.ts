@@ -1,3 +1,4 @@
+import { Layer, Logger } from "effect"
 import { CacheStore, MemoryStore } from "effect-larder"
 import * as Policies from "effect-larder/Policies"
 import * as SqliteStore from "effect-larder/SqliteStore"
@@ -16,7 +17,7 @@ StoreLaws.suite(
     onRemoval: () => {
       throw new Error("of a listener")
     }
-  })
+  }).pipe(Layer.provide(Logger.remove(Logger.defaultLogger))) // it says so each time
 )
 StoreLaws.suite("MemoryStore of bytes", MemoryStore.layerBytes())
 StoreLaws.suite("MemoryStore with weak references", MemoryStore.layer({ references: "weak" }))
