@@ -181,6 +181,21 @@ describe("MemoryStore: bounds", () => {
   )
 })
 
+describe("MemoryStore: loads that land in another order than they began", () => {
+  it.effect("what a later load has brought is not replaced by what an earlier one brings late", () =>
+    Effect.gen(function* () {
+      const near = (yield* open("order")).near!
+      const earlier = near.epoch()
+      near.delete("another key")
+      const later = near.epoch()
+      assert.isTrue(near.set("k", entryOf("later"), later))
+      assert.isFalse(near.set("k", entryOf("earlier"), earlier))
+      assert.deepStrictEqual(near.get("k", 0)?.exit, Exit.succeed("later"))
+      assert.isTrue(near.set("k", entryOf("latest"), near.epoch()))
+    }).pipe(over({}))
+  )
+})
+
 describe("MemoryStore: one pool for all regions", () => {
   it.effect("the bound is the store's, and who was read least recently gives way in whatever region", () =>
     Effect.gen(function* () {

@@ -141,7 +141,7 @@ export class Loader<K, A, E, R> {
    */
   loadHere(key: K, id: string, fiber: AnyFiber): Landing<A, E> | Begun<A, E> | undefined {
     const { complete, near } = this.definition.region
-    if (!complete || near === undefined || this.flights.has(id) || this.overtaking.size > 0) return undefined
+    if (!complete || near === undefined || this.flights.has(id)) return undefined
     const now = this.clock.now(fiber)
     if (this.nesting >= maxNesting || isTraced(fiber) || near.peek(id, now) !== undefined) return undefined
     const { settings } = this.definition
