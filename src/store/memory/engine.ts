@@ -131,11 +131,12 @@ class Regions {
   }
 }
 
-const notASnapshot = new CacheError.CodecError({
-  codec: "MemoryStore.snapshot",
-  operation: "decode",
-  reason: "these bytes are no snapshot of a memory store, or one of another version"
-})
+const notASnapshot = (): CacheError.CodecError =>
+  new CacheError.CodecError({
+    codec: "MemoryStore.snapshot",
+    operation: "decode",
+    reason: "these bytes are no snapshot of a memory store, or one of another version"
+  })
 
 const makeControls = (pool: Pool, regions: Regions): MemoryStore.ControlsService => ({
   usage: Effect.sync(() => ({
@@ -157,7 +158,7 @@ const makeControls = (pool: Pool, regions: Regions): MemoryStore.ControlsService
     Effect.flatMap(steadyMillis, (now) => {
       const decoded = Snapshot.decode(bytes)
       return decoded === undefined
-        ? Effect.fail(notASnapshot)
+        ? Effect.failSync(notASnapshot)
         : Effect.sync(() => ({ ...regions.restore(decoded.records, now), damaged: decoded.damaged }))
     })
 })
