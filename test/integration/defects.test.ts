@@ -30,6 +30,7 @@ import { addsUp, over, settled } from "../fixtures/cache/harness.js"
 import { distant, mood, moody } from "../fixtures/cache/regions.js"
 import { makeSource } from "../fixtures/cache/source.js"
 import { memory, stores, tiered } from "../fixtures/cache/stores.js"
+import { entryOf } from "../fixtures/memory/entries.js"
 import { folder } from "../fixtures/sqlite/common.js"
 
 const text = { key: Schema.String, success: Schema.String }
@@ -550,17 +551,8 @@ describe("Effect's Cache (memory)", () => {
     })
     const region = new MemoryRegion<number, never>(pool)
     region.open(undefined)
-    const entry = (n: number) => ({
-      exit: Exit.succeed(n),
-      createdAt: 0,
-      freshUntil: Infinity,
-      staleUntil: Infinity,
-      tags: [],
-      loadMillis: 0,
-      keyText: undefined
-    })
     for (let n = 0; n < 100_000; n++) {
-      region.set("k", entry(n), region.epoch())
+      region.set("k", entryOf(n), region.epoch())
       region.delete("k")
       region.peek(`missing ${n}`, 0)
       region.get(`missing ${n}`, 0)

@@ -9,6 +9,7 @@ import { LeakOracle } from "effect-larder/testing"
 import fc from "fast-check"
 import * as fs from "node:fs"
 import * as path from "node:path"
+import * as Checksum from "../../src/codec/internal/checksum.js"
 import { folder } from "../fixtures/sqlite/common.js"
 
 const text = { key: Schema.String, success: Schema.String }
@@ -169,6 +170,22 @@ describe("MemoryStore: snapshots", () => {
         )
       )
     })
+  )
+
+  it.effect("a record with the right checksum that is none is passed over, and the others are not", () =>
+    Effect.gen(function* () {
+      const bytes = yield* written(1).pipe(life())
+      for (const head of ["", "no JSON", "{}", '["texts", 1, "0"]', "\u0000"]) {
+        const text = new TextEncoder().encode(head)
+        const forged = new Uint8Array(8 + text.length + Checksum.size)
+        new DataView(forged.buffer).setUint32(0, text.length, true)
+        forged.set(text, 8)
+        Checksum.write(forged, 8 + text.length)
+        const both = Uint8Array.from([...bytes.subarray(0, 5), ...forged, ...bytes.subarray(5)])
+        const restored = yield* Effect.zipRight(texts(), restore(both)).pipe(life())
+        assert.deepStrictEqual(restored, { restored: 1, waiting: 0, damaged: 1 }, head)
+      }
+    }).pipe(LeakOracle.check)
   )
 
   it.effect("names and keys of all kinds come back", () =>

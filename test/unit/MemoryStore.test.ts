@@ -9,16 +9,7 @@ import * as v8 from "node:v8"
 import * as vm from "node:vm"
 import { Pool } from "../../src/store/memory/pool.js"
 import { MemoryRegion } from "../../src/store/memory/region.js"
-
-const entryOf = (value: unknown, tags: ReadonlyArray<string> = []): CacheEntry.CacheEntry<unknown, never> => ({
-  exit: Exit.succeed(value),
-  createdAt: 0,
-  freshUntil: Infinity,
-  staleUntil: Infinity,
-  tags,
-  loadMillis: 0,
-  keyText: undefined
-})
+import { entryOf } from "../fixtures/memory/entries.js"
 
 const weighed = (entry: CacheEntry.CacheEntry<unknown, unknown>): number =>
   Exit.isSuccess(entry.exit) && typeof entry.exit.value === "number" ? entry.exit.value : 0
@@ -227,7 +218,7 @@ describe("MemoryStore: one pool for all regions", () => {
 describe("MemoryStore: closing and opening again", () => {
   const textCodec = Envelope.make({ success: Json.make(Schema.String) })
   const openText = (store: CacheStore.Service) => store.region<string, never>({ name: "n", codec: textCodec })
-  const text = (value: string) => ({ ...entryOf(value), exit: Exit.succeed(value) })
+  const text = (value: string) => entryOf(value)
 
   it.effect("entries wait for a cache of the same Schema; without one, or with another, they are dropped", () =>
     Effect.gen(function* () {
@@ -527,7 +518,7 @@ describe("MemoryStore: the pool against a naive model", () => {
             for (const step of steps) {
               if (step.do === "delete") yield* region.invalidateTags([step.key])
               else if (step.do === "set")
-                yield* region.setMany([{ key: step.key, entry: entryOf(1, [step.key]), since }])
+                yield* region.setMany([{ key: step.key, entry: entryOf(1, { tags: [step.key] }), since }])
             }
             const invalidated = new Set(steps.filter((step) => step.do === "delete").map((step) => step.key))
             for (const key of yield* keysIn(region)) assert.isFalse(invalidated.has(key))

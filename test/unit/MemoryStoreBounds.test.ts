@@ -7,6 +7,7 @@ import { LeakOracle } from "effect-larder/testing"
 import fc from "fast-check"
 import { Pool } from "../../src/store/memory/pool.js"
 import { MemoryRegion } from "../../src/store/memory/region.js"
+import { entryOf } from "../fixtures/memory/entries.js"
 import { audit } from "../fixtures/memory/audit.js"
 
 const over =
@@ -355,15 +356,7 @@ describe("MemoryStore: what is kept twice agrees after every step of every histo
           steps.forEach((each, now) => {
             const region = regions[each.region]!
             const key = `k${each.key}`
-            const entry = {
-              exit: Exit.succeed(now),
-              createdAt: now,
-              freshUntil: each.n,
-              staleUntil: now + 3 * each.n,
-              tags: [],
-              loadMillis: 0,
-              keyText: undefined
-            }
+            const entry = entryOf(now, { createdAt: now, freshUntil: each.n, staleUntil: now + 3 * each.n })
             if (each.do === "set") {
               if (region.set(key, entry, undefined)) written++
               else assert.isUndefined(region.slots.get(key), "what was refused leaves nothing older behind")

@@ -19,6 +19,7 @@ import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { settled } from "../fixtures/cache/harness.js"
+import { entryOf } from "../fixtures/memory/entries.js"
 import { folder } from "../fixtures/sqlite/common.js"
 
 const over =
@@ -81,16 +82,7 @@ describe("MemoryStore: removal listeners", () => {
   it.effect("may use the store: what that removes is told after what they are being told", () => {
     const seen: Array<string> = []
     let region: CacheStore.Region<unknown, never> | undefined
-    const entry = (value: unknown) => ({
-      exit: Exit.succeed(value),
-      createdAt: 0,
-      freshUntil: Infinity,
-      staleUntil: Infinity,
-      tags: [],
-      loadMillis: 0,
-      keyText: undefined
-    })
-    const put = (key: string) => region!.near!.set(key, entry(key), undefined)
+    const put = (key: string) => region!.near!.set(key, entryOf<unknown>(key), undefined)
     return Effect.gen(function* () {
       const store = yield* CacheStore.CacheStore
       region = yield* store.region<unknown, never>({ name: "r", codec: undefined })

@@ -16,8 +16,11 @@
 import { from, Ghosts, unknown } from "./ghosts.js"
 import { xorshift } from "./xorshift.js"
 
+/** Of the two that an eviction chooses from: the window's candidate, */
 export const ofWindow = 0
+/** and the main part's victim. */
 export const ofMain = 1
+/** Whose departure it was. */
 export type Side = typeof ofWindow | typeof ofMain
 
 /** The window's first part of all slots, and the bounds of what it may become. */
@@ -29,6 +32,7 @@ const greatestShift = 0.3
 /** One in so many decisions is turned round. */
 const trialEvery = 64
 
+/** One for each policy: what it learns is of one stream of keys. */
 export class Balance {
   private part = initialPart
   private readonly ghosts = new Ghosts()

@@ -4,8 +4,11 @@ type Numbers = Uint8Array | Uint32Array | Float64Array
 
 const initialSlots = 64
 
+/** Numbers up to 255. */
 export const bytes = (): Uint8Array => new Uint8Array(initialSlots)
+/** Numbers up to 2^32 - 1. */
 export const integers = (): Uint32Array => new Uint32Array(initialSlots)
+/** Any numbers. */
 export const floats = (): Float64Array => new Float64Array(initialSlots)
 
 /** The same array, or a wider one with the same content, that has room for the slot. */

@@ -14,6 +14,7 @@ const horizon = 0x7fffffff
 /** Not a departure. */
 export const unknown = -1
 
+/** Forgets its oldest by itself; `reserve` makes it remember more. */
 export class Ghosts {
   /** Hash and stamp of each place side by side, so that a bucket lies in one cache line. */
   private places = new Uint32Array(2 * initialPlaces)
@@ -81,4 +82,5 @@ export class Ghosts {
   }
 }
 
+/** Where a departure was from: what `add` was told. */
 export const from = (departure: number): 0 | 1 => (departure & 1) as 0 | 1

@@ -10,6 +10,7 @@ const initialSlots = 64
 /** From a place's link to the next newer place to its link to the next older one, side by side in one cache line. */
 const older = 1
 
+/** `lists` of them, numbered from 0. */
 export class Lists {
   private links: Uint32Array
 

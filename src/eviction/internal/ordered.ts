@@ -2,6 +2,7 @@
 import type { Policy } from "../Policy.js"
 import { Lists } from "./lists.js"
 
+/** `renews`: a use puts a slot at the newest end. */
 export const ordered = (options: { readonly renews: boolean; readonly evicts: "oldest" | "newest" }): Policy => {
   const list = new Lists()
   const { evicts, renews } = options

@@ -24,6 +24,7 @@ export const spread = (hash: number): number => {
   return mixed ^ (mixed >>> 16)
 }
 
+/** Counts keys by their hashes, from 0 to 15. */
 export class Sketch {
   private words = new Uint32Array(initialBlocks * blockWords)
   private blockMask = initialBlocks - 1

@@ -157,18 +157,12 @@ export class Loader<K, A, E, R> {
     }
     const since = near.epoch()
     const effect = this.begin(flight, now)
-    const exit = this.atOnce(effect)
+    this.nesting++
+    const exit = immediate(effect)
+    this.nesting--
     if (exit === undefined) return { effect, since, startedAt: now }
     this.settleHere({ flight, caller: fiber }, exit, since)
     return flight.conclusion
-  }
-
-  private atOnce(prepared: Effect.Effect<A, E>): Exit.Exit<A, E> | undefined {
-    if (this.nesting >= maxNesting) return undefined
-    this.nesting++
-    const exit = immediate(prepared)
-    this.nesting--
-    return exit
   }
 
   /** Those who wait for it still get what it brings; nobody who comes now does, and it is not stored. */
@@ -356,8 +350,7 @@ export class Loader<K, A, E, R> {
       flight.fiber?.unsafeInterruptAsFork(FiberId.none)
     }
     const since = this.clock.now(caller)
-    // a trip of some length has its runtime, see `depart`
-    flight.cancelDeadline = this.deadlines.add({ expire, since, until: since + loadDeadline }, caller, runtime!)
+    flight.cancelDeadline = this.deadlines.add({ expire, since, until: since + loadDeadline }, caller, runtime)
   }
 }
 
@@ -370,7 +363,7 @@ interface Step<K, A, E> {
 /** A flight with what it needs on its way. */
 interface Trip<K, A, E> extends Step<K, A, E> {
   readonly flight: Flight<K, A, E>
-  readonly runtime: Runtime.Runtime<never> | undefined
+  readonly runtime: Runtime.Runtime<never>
 }
 
 /** Whether a journey's failure is the store's, of a strict cache, and not merely that it was interrupted after its load. */

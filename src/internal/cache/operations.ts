@@ -9,6 +9,7 @@ import type * as CacheError from "../../CacheError.js"
 import type * as CacheResult from "../../CacheResult.js"
 import type * as CacheStore from "../../CacheStore.js"
 import * as CacheStats from "../../observe/CacheStats.js"
+import { isDigest } from "../keyText.js"
 import * as Check from "../options.js"
 import type { Core } from "./core.js"
 import type { Settings } from "./settings.js"
@@ -84,8 +85,8 @@ const encodeAll = <K, A, E, R>(
 /** What is written for a key: an entry, or nothing where its time to live is none. */
 const written = <K, A, E, R>(
   { definition }: Core<K, A, E, R>,
-  key: K,
-  value: A,
+  [key, value]: readonly [K, A],
+  id: string,
   options: {
     readonly timeToLive: number | undefined
     readonly tags: ReadonlyArray<string> | undefined
@@ -103,7 +104,7 @@ const written = <K, A, E, R>(
     timeToLive,
     settings,
     tags: settings.tags.length === 0 ? tags : [...tags, ...settings.tags],
-    keyText: definition.keys.textOf(key)
+    keyText: isDigest(id) ? definition.keys.textOf(key) : undefined
   })
   return timeToLive > 0 ? entry : undefined
 }
@@ -123,7 +124,7 @@ export const setMany = <K, A, E, R>(
     if (!("length" in ids)) return Effect.fail(ids)
     const timeToLive = options?.timeToLive === undefined ? undefined : Check.millisOf(options.timeToLive)
     const given = { timeToLive, tags: options?.tags, settings: core.settingsOf(fiber), now: core.clock.now(fiber) }
-    const entries = all.map(([key, value]) => written(core, key, value, given))
+    const entries = all.map((pair, index) => written(core, pair, ids[index]!, given))
     const here = hereOf(core)
     return here === undefined
       ? core.loader.overtake(ids, writeTo(core.definition.region, ids, entries))

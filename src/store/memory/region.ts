@@ -99,8 +99,7 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
   find(key: string, until: number): number {
     const slot = this.slots.get(key)
     if (slot === undefined || this.isClosed) return -1
-    const { pool } = this
-    const { columns } = this
+    const { columns, pool } = this
     if (!columns.isFresh(slot, until) || this.isOutdated(slot)) return -2
     if (columns.isWeak && columns.isCollected(slot)) return -2
     if (this.slides) {

@@ -5,6 +5,8 @@
  * (cache, fingerprint of the codec and key, as JSON), the body (the entry, as its codec writes it) and a checksum of
  * all of that. A record that is damaged is passed over; one that is cut off ends the reading.
  */
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
 import * as Checksum from "../../codec/internal/checksum.js"
 import type { Pool } from "./pool.js"
 
@@ -33,12 +35,21 @@ const encodeRecord = ({ bytes, cache, fingerprint, key }: Record): Uint8Array =>
   return record
 }
 
+const Head = Schema.parseJson(Schema.Tuple(Schema.String, Schema.String, Schema.String))
+
+/** A checksum tells what has rotted, not what somebody else has written. */
+const decodeHead = (bytes: Uint8Array) =>
+  Either.flatMap(
+    Either.try(() => decoder.decode(bytes)),
+    Schema.decodeUnknownEither(Head)
+  )
+
 const decodeRecord = (record: Uint8Array, headLength: number): Record | undefined => {
   const end = record.length - Checksum.size
   if (!Checksum.matches(record, end)) return undefined
-  const head: unknown = JSON.parse(decoder.decode(record.subarray(lengths, lengths + headLength)))
-  // what has the right checksum was written by `encodeRecord`
-  const [cache, fingerprint, key] = head as readonly [string, string, string]
+  const head = decodeHead(record.subarray(lengths, lengths + headLength))
+  if (Either.isLeft(head)) return undefined
+  const [cache, fingerprint, key] = head.right
   return { cache, fingerprint, key, bytes: record.slice(lengths + headLength, end) }
 }
 
