@@ -5,7 +5,7 @@
  *     CacheStore  ->  Cache, Cached, CacheContext  ->  http, integration, cli, dashboard, testing
  */
 const engines = "^src/store/"
-const outer = "^src/(http|integration|cli|dashboard|testing)/"
+const outer = "^src/(http|integration|resource|cli|dashboard|testing)/"
 const caches = "^src/(Cache|Cached|CacheContext|CacheAdmin)\\.ts$|^src/internal/cache/"
 const nodeAllowed = "^src/(store|cli|dashboard|testing)/|^src/codec/Compression\\.ts$"
 const sqlEngines = "^src/(store/(SqliteStore\\.ts|sqlite/|PostgresStore\\.ts|postgres/)|integration/)"

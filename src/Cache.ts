@@ -42,20 +42,20 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
-import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type * as CacheConfig from "./CacheConfig.js"
 import type * as CacheEntry from "./CacheEntry.js"
 import type * as CacheError from "./CacheError.js"
+import type * as CacheExplanation from "./CacheExplanation.js"
 import type * as CacheKey from "./CacheKey.js"
+import type * as CachePolicy from "./CachePolicy.js"
 import type * as CacheResult from "./CacheResult.js"
 import type * as CacheStore from "./CacheStore.js"
 import * as Build from "./internal/cache/build.js"
-import type * as Define from "./internal/cache/define.js"
+import type { Options as AnyOptions } from "./internal/cache/options.js"
 import * as Service_ from "./internal/cache/service.js"
 import type * as CacheStats from "./observe/CacheStats.js"
 
@@ -110,6 +110,8 @@ export interface Cache<in out K, in out A, in out E = never, in out R = never> {
   }
   /** Whether a value or failure is stored that may still be served, be it stale. */
   readonly has: (key: K) => Effect.Effect<boolean, E>
+  /** What a get would do now, and why: for people who wonder. Counts as no get, and changes nothing. */
+  readonly explain: (key: K) => Effect.Effect<CacheExplanation.CacheExplanation<A, E>, OperationError<K>>
   /** Puts a value in. Loads of this key that are in the air do not overwrite it. A time to live of 0 removes the key. */
   readonly set: (key: K, value: A, options?: SetOptions) => Effect.Effect<void, WriteError<K>>
   /** Puts many values in with one write. */
@@ -120,6 +122,10 @@ export interface Cache<in out K, in out A, in out E = never, in out R = never> {
   readonly invalidateMany: (keys: Iterable<K>) => Effect.Effect<void, OperationError<K>>
   /** Makes every entry of these tags unserveable, and every load in the air that may yet have one. O(1) per tag. */
   readonly invalidateTags: (tags: ReadonlyArray<string>) => Effect.Effect<void, CacheError.StoreFailure>
+  /** The same for the entries whose keys are of this group, see the option `group`. O(1). */
+  readonly invalidateGroup: (group: string) => Effect.Effect<void, CacheError.StoreFailure>
+  /** Makes every entry, and every load in the air, unserveable. O(1): what is stored is cleared away later. */
+  readonly invalidateAll: Effect.Effect<void, CacheError.StoreFailure>
   /** Loads anew, whatever is stored. If the load fails, what was stored stays. Counts as a get. */
   readonly refresh: (key: K) => Effect.Effect<A, E, R>
   /** Ends the freshness of a key, but keeps its value for what `staleWhileRevalidate` and `staleIfError` allow. */
@@ -165,46 +171,49 @@ export interface SetOptions {
 export type ErrorTags<E> = E extends { readonly _tag: infer Tag extends string } ? Tag : never
 
 /**
- * Everything a cache is made of but its name. Settings that are left out come from `CacheConfig`.
+ * What is there already, for `revalidate` to ask whether it is right still.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Options<K, A, E, R, IK = unknown, IA = unknown, F = never, IF = unknown> {
+export interface Previous<out A> {
+  /** An etag or a version is part of it, or is made from it. */
+  readonly value: A
+  /** When its load started, in milliseconds since the epoch. */
+  readonly createdAt: number
+}
+
+/**
+ * Everything a cache is made of but its name: its Schemas, its lookup, and all the settings of a `CachePolicy`, which
+ * may be given here one by one, as a `policy`, or both: then those that are given here win. Settings that are left out
+ * come from `CacheConfig`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options<K, A, E, R, IK = unknown, IA = unknown, F = never, IF = unknown>
+  extends Omit<CachePolicy.Options<K, A, E>, "failureTimeToLive"> {
   /** The Schema of keys: equal keys meet as the Schema says. Without it any value is keyed canonically (`CacheKey`). */
   readonly key?: Schema.Schema<K, IK> | undefined
   /** The Schema of values. Stores that keep bytes need it; whatever does not fit it when read back counts as absent. */
   readonly success?: Schema.Schema<A, IA> | undefined
   /** The Schema of the failures that are kept; needed beside `success` where `failureTimeToLive` is given. */
   readonly failure?: Schema.Schema<F, IF> | undefined
-  /** Makes the value of a key. Run once for all who ask at once. */
+  /** Makes the value of a key. Run once for all who ask at once. For many keys at once see `CacheBatch.lookup`. */
   readonly lookup: (key: K) => Effect.Effect<A, E, R>
-  /** How long a value is fresh, from when its load started; 0 for not at all. Default: the configuration's, infinite. */
-  readonly timeToLive?: Duration.DurationInput | ((value: A, key: K) => Duration.DurationInput) | undefined
+  /**
+   * A conditional lookup, run in place of `lookup` where there is a value already, be it too old to be served:
+   * `Option.none()` says that it is right still, which makes it fresh again. What is kept for this: `revalidateWithin`.
+   */
+  readonly revalidate?: ((key: K, previous: Previous<A>) => Effect.Effect<Option.Option<A>, E, R>) | undefined
+  /** Settings for what is not given beside it. */
+  readonly policy?: CachePolicy.CachePolicy<NoInfer<K>, NoInfer<A>, NoInfer<E>, unknown> | undefined
   /** How long typed failures are kept, for all, by tag or by function. Default: not at all. Defects never are. */
   readonly failureTimeToLive?:
     | Duration.DurationInput
-    | ((error: E, key: K) => Duration.DurationInput)
+    | ((error: E, key: K) => Duration.DurationInput | undefined)
     | { readonly [Tag in ErrorTags<E>]?: Duration.DurationInput | undefined }
     | undefined
-  /** For how long after its time to live a value is served while it is loaded again. Default 0. RFC 5861. */
-  readonly staleWhileRevalidate?: Duration.DurationInput | undefined
-  /** For how long after its time to live a value is served if the load fails. Default 0. RFC 5861. */
-  readonly staleIfError?: Duration.DurationInput | undefined
-  /** How long a caller waits who could be served a stale value. Default: as long as the load may last. */
-  readonly waitStale?: Duration.DurationInput | undefined
-  /** How a get uses the cache, as in the Fetch standard. Default `"default"`. */
-  readonly mode?: Exclude<CacheConfig.Mode, "only-if-cached"> | undefined
-  /** Whether hits make a span too. Default: no, a span costs several times what the hit does. */
-  readonly traceHits?: boolean | undefined
-  /** The groups an entry belongs to, known before or computed from the value; see `Cache.invalidateTags`. */
-  readonly tags?: ReadonlyArray<string> | ((value: A, key: K) => ReadonlyArray<string>) | undefined
-  /** False: this key is not cached at all, its lookup just runs. */
-  readonly when?: ((key: K) => boolean) | undefined
-  /** False: this result is served but not kept. */
-  readonly cacheIf?: ((exit: Exit.Exit<A, E>, key: K) => boolean) | undefined
-  /** Entries of another version count as absent. Change it when the meaning of values changes but their Schema does not. */
-  readonly version?: string | undefined
 }
 
 /**
@@ -213,11 +222,9 @@ export interface Options<K, A, E, R, IK = unknown, IA = unknown, F = never, IF =
  * @since 0.1.0
  * @category models
  */
-export interface TypeOptions {
-  /** When a load is interrupted. Default 30 seconds, and then a defect; given here, `LoadTimeout` is in the error type. */
-  readonly loadDeadline?: Duration.DurationInput | undefined
-  /** How long a caller waits who can be served nothing. Default: as long as the load may last. Given here, typed. */
-  readonly waitFresh?: Duration.DurationInput | undefined
+export interface TypeOptions extends CachePolicy.Limits {
+  /** What getting may fail with under it is in the error type. */
+  readonly policy?: CachePolicy.CachePolicy<never, never, never, unknown> | undefined
   /** Whether a failing store fails the get. Default: no, the lookup answers. If so, `StoreFailure` is in the error type. */
   readonly strict?: boolean | undefined
   /** Whether the lookup's requirements are captured when the cache is built (default) or left to each caller. */
@@ -225,12 +232,20 @@ export interface TypeOptions {
 }
 
 /**
+ * Options as they were given. Mapped, because TypeScript then infers the others from a `lookup` that is a call, too.
+ *
+ * @since 0.1.0
+ * @category type level
+ */
+export type Given<O> = { readonly [X in keyof O]: O[X] }
+
+/**
  * What a get can fail with, given the type options `O`.
  *
  * @since 0.1.0
  * @category type level
  */
-export type GetError<K, E, O extends TypeOptions> =
+export type GetError<K, E, O> =
   | E
   | CacheKey.ErrorOf<K>
   | (O extends { readonly strict: false }
@@ -238,7 +253,8 @@ export type GetError<K, E, O extends TypeOptions> =
       : O extends { readonly strict: boolean }
         ? CacheError.StoreFailure
         : never)
-  | (O extends { readonly loadDeadline: {} } | { readonly waitFresh: {} } ? CacheError.LoadTimeout : never)
+  | CachePolicy.ErrorOf<O>
+  | (O extends { readonly policy: CachePolicy.CachePolicy<never, never, never, infer X> } ? X : never)
 
 /**
  * What a get requires of its caller, given the type options `O`.
@@ -301,10 +317,10 @@ export const make = <
   const O extends TypeOptions = {}
 >(
   name: string,
-  options: Options<K, A, E, R, IK, IA, F, IF> & O
+  options: Options<K, A, E, R, IK, IA, F, IF> & Given<O>
 ): Effect.Effect<Cache<K, A, GetError<K, E, O>, GetContext<R, O>>, BuildError, BuildContext<R, O> | Scope.Scope> =>
   // what `GetError` and `GetContext` add to `E` and `R` is what the machinery adds at run time, option by option
-  Build.make(name, options as Define.Options<K, A, E, R>) as Effect.Effect<
+  Build.make(name, options as AnyOptions<K, A, E, R>) as Effect.Effect<
     Cache<K, A, GetError<K, E, O>, GetContext<R, O>>,
     BuildError,
     BuildContext<R, O> | Scope.Scope
@@ -330,10 +346,10 @@ export const layer = <
 >(
   tag: Context.Tag<I, Cache<K, A, GetError<K, E, O>, GetContext<R, O>>>,
   name: string,
-  options: Options<K, A, E, R, IK, IA, F, IF> & O
+  options: Options<K, A, E, R, IK, IA, F, IF> & Given<O>
 ): Layer.Layer<I, BuildError, BuildContext<R, O>> =>
   // `Layer.scoped` takes the Scope out of what building requires
-  Layer.scoped(tag, make(name, options)) as Layer.Layer<I, BuildError, BuildContext<R, O>>
+  Layer.scoped(tag, make<K, A, E, R, IK, IA, F, IF, O>(name, options)) as Layer.Layer<I, BuildError, BuildContext<R, O>>
 
 /**
  * A cache's operations as statics of its class: the same, requiring the cache from the context.
@@ -353,6 +369,7 @@ export interface Statics<Self, in out K, in out A, in out E, in out R> {
     ): Effect.Effect<Array<Either.Either<A, E>>, never, R | Self>
   }
   readonly has: (key: K) => Effect.Effect<boolean, E, Self>
+  readonly explain: (key: K) => Effect.Effect<CacheExplanation.CacheExplanation<A, E>, OperationError<K>, Self>
   readonly set: (key: K, value: A, options?: SetOptions) => Effect.Effect<void, WriteError<K>, Self>
   readonly setMany: (
     entries: Iterable<readonly [K, A]>,
@@ -361,6 +378,8 @@ export interface Statics<Self, in out K, in out A, in out E, in out R> {
   readonly invalidate: (key: K) => Effect.Effect<void, OperationError<K>, Self>
   readonly invalidateMany: (keys: Iterable<K>) => Effect.Effect<void, OperationError<K>, Self>
   readonly invalidateTags: (tags: ReadonlyArray<string>) => Effect.Effect<void, CacheError.StoreFailure, Self>
+  readonly invalidateGroup: (group: string) => Effect.Effect<void, CacheError.StoreFailure, Self>
+  readonly invalidateAll: Effect.Effect<void, CacheError.StoreFailure, Self>
   readonly refresh: (key: K) => Effect.Effect<A, E, R | Self>
   readonly expire: (key: K) => Effect.Effect<void, OperationError<K>, Self>
   readonly clear: Effect.Effect<number, CacheError.StoreFailure, Self>
@@ -422,7 +441,7 @@ export const Service =
     const O extends TypeOptions = {}
   >(
     id: Id,
-    options: Options<K, A, E, R, IK, IA, F, IF> & O
+    options: Options<K, A, E, R, IK, IA, F, IF> & Given<O>
   ): ServiceClass<Self, Id, K, A, GetError<K, E, O>, GetContext<R, O>, BuildContext<R, O>> => {
     const tag = Context.Tag(id)<Self, Cache<K, A, GetError<K, E, O>, GetContext<R, O>>>()
     return Object.assign(tag, Service_.statics(tag), { layer: layer(tag, id, options) })

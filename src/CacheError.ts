@@ -194,6 +194,35 @@ export class LoadTimeout extends Schema.TaggedError<LoadTimeout>("effect-larder/
 }
 
 /**
+ * A load was not begun: as many as the cache's `bulkhead` allows were running, and as many waiting, and there was no
+ * stale value to serve.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class LoadRejected extends Schema.TaggedError<LoadRejected>("effect-larder/CacheError/LoadRejected")(
+  "LoadRejected",
+  {
+    cache: Schema.String,
+    concurrency: Schema.Number,
+    queue: Schema.Number
+  }
+) {
+  /** @since 0.1.0 */
+  override get message(): string {
+    return `Cache '${this.cache}': the load was not begun, for ${this.concurrency} are running and ${this.queue} are waiting (bulkhead)`
+  }
+  /** @since 0.1.0 */
+  get hint(): string {
+    return "try again later, raise bulkhead.concurrency or bulkhead.queue, or allow an older value with staleIfError"
+  }
+  /** @since 0.1.0 */
+  get docsUrl(): string {
+    return docs(this._tag)
+  }
+}
+
+/**
  * A value cannot be a key: a function, a symbol, a cycle, or an instance of a class that has no Schema.
  *
  * @since 0.1.0
@@ -304,7 +333,15 @@ export type StoreFailure = StoreError | StoreTimeout | StoreUnavailable
  * @since 0.1.0
  * @category models
  */
-export type CacheError = InvalidConfig | StoreFailure | LoadTimeout | KeyError | CodecError | PathError | NotCached
+export type CacheError =
+  | InvalidConfig
+  | StoreFailure
+  | LoadTimeout
+  | LoadRejected
+  | KeyError
+  | CodecError
+  | PathError
+  | NotCached
 
 /**
  * Whether trying again may help: a transient `StoreError` or a `StoreTimeout`.

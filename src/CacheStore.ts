@@ -142,6 +142,27 @@ export interface TierSize {
   readonly tier: number
   readonly entries: number
   readonly bytes: number
+  /** How many entries have gone so far, by cause, where the store counts them. */
+  readonly removals?: Readonly<Record<string, number>>
+}
+
+/**
+ * What one tier knows of a key: for people who wonder. `outdatedBy` says what was invalidated, and in which epoch, since
+ * the entry was written in its own: a tag, or everything where there is no tag.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Inspection<out A, out E> {
+  readonly store: string
+  readonly tier: number
+  /** What is there, be it over, outdated or idle; `undefined` if nothing is, or nothing that can be read. */
+  readonly entry: CacheEntry.CacheEntry<A, E> | undefined
+  /** The epoch that the entry is of, where the store tells. */
+  readonly epoch: number | undefined
+  readonly outdatedBy: { readonly tag: string | undefined; readonly epoch: number } | undefined
+  /** Not read for so long that it is gone. */
+  readonly isIdle: boolean
 }
 
 /**
@@ -164,6 +185,9 @@ export interface LiveView<in out A, in out E> {
   readonly valueAt: (place: number) => A
   /** The milliseconds that loading it took. */
   readonly loadMillisAt: (place: number) => number
+  /** When its load started, and until when it is fresh, in milliseconds since the epoch. */
+  readonly createdAtAt: (place: number) => number
+  readonly freshUntilAt: (place: number) => number
   /** The entry, unless it is gone at `now` (milliseconds) or one of its tags was invalidated. Counts as a use. */
   readonly get: (key: string, now: number) => CacheEntry.CacheEntry<A, E> | undefined
   /** The same without counting as a use. */
@@ -198,8 +222,12 @@ export interface Region<in out A, in out E> {
   readonly deleteMany: (keys: ReadonlyArray<string>) => Effect.Effect<number, CacheError.StoreFailure>
   /** Makes every entry of these tags, and every load that may yet produce one, unserveable. O(1) per tag. */
   readonly invalidateTags: (tags: ReadonlyArray<string>) => Effect.Effect<void, CacheError.StoreFailure>
+  /** Makes every entry of this region, and every load that may yet produce one, unserveable. O(1). */
+  readonly invalidateAll: Effect.Effect<void, CacheError.StoreFailure>
   /** Removes all entries of this region and fences it; answers how many there were. */
   readonly clear: Effect.Effect<number, CacheError.StoreFailure>
+  /** What each tier knows of a key, nearest first. Changes nothing, and counts as no use. */
+  readonly inspect: (key: string) => Effect.Effect<ReadonlyArray<Inspection<A, E>>, CacheError.StoreFailure>
   /** All entries that may still be served. A consistent snapshot of each entry, not of the whole region. */
   readonly entries: Stream.Stream<Listed<A, E>, CacheError.StoreFailure>
   /** One row per tier, nearest first. */
@@ -216,6 +244,10 @@ export interface Region<in out A, in out E> {
 export interface RegionOptions<in out A, in out E> {
   readonly name: string
   readonly codec: Codec.EntryCodec<A, E> | undefined
+  /** Milliseconds without a reading after which an entry is gone. Default: none. */
+  readonly timeToIdle?: number | undefined
+  /** Milliseconds that each tier keeps an entry at most from when it came there, nearest first. Default: no such limit. */
+  readonly timeToLive?: ReadonlyArray<number> | undefined
 }
 
 /**
@@ -299,6 +331,18 @@ export interface RowWrite extends Row {
 }
 
 /**
+ * What an engine knows of a row, see `Engine.inspect`.
+ *
+ * @since 0.1.0
+ * @category engines
+ */
+export interface InspectedRow {
+  readonly row: Row
+  readonly epoch: number
+  readonly outdatedBy: { readonly tag: string | undefined; readonly epoch: number } | undefined
+}
+
+/**
  * The six operations that a byte engine must have; `make` adds codec, freshness, validation, events and spans.
  *
  * The counter: each region has one, starting at 0, never going back. `deleteMany`, `bump`, `clear` and every
@@ -322,6 +366,13 @@ export interface Engine {
   readonly deleteMany: (keys: ReadonlyArray<string>) => Effect.Effect<number, CacheError.StoreFailure>
   readonly bump: (tags: ReadonlyArray<string>) => Effect.Effect<void, CacheError.StoreFailure>
   readonly clear: Effect.Effect<number, CacheError.StoreFailure>
+  /**
+   * Optional: outdates every row that was written before, as if it had a tag that is bumped, without removing them.
+   * Where an engine has no such thing, `clear` does it.
+   */
+  readonly outdate?: Effect.Effect<void, CacheError.StoreFailure>
+  /** Optional: the row of a key even if it is outdated, its epoch, and what outdates it. For people who wonder. */
+  readonly inspect?: (key: string) => Effect.Effect<InspectedRow | undefined, CacheError.StoreFailure>
   /** Rows of this region (not those whose tags were bumped), in chunks, in any order. */
   readonly scan: Stream.Stream<Row, CacheError.StoreFailure>
   /** Optional: the count and bytes of rows with `reclaimAt > now`, where the engine knows better than `scan`. */
@@ -346,7 +397,7 @@ export const make = (options: {
     Store.make({
       name: options.name,
       capabilities: options.capabilities,
-      open: ({ codec, name }) =>
+      open: ({ codec, name, timeToIdle = Infinity, timeToLive }) =>
         codec === undefined
           ? Effect.fail(
               CacheError.invalidConfig([
@@ -359,7 +410,15 @@ export const make = (options: {
               ])
             )
           : Effect.map(options.open(name), (engine) =>
-              ByteRegion.make({ store: options.name, name, engine, codec, events })
+              ByteRegion.make({
+                store: options.name,
+                name,
+                engine,
+                codec,
+                events,
+                timeToIdle,
+                timeToLive: timeToLive?.[0] ?? Infinity
+              })
             )
     })
   )
@@ -400,15 +459,6 @@ const changeStore = <O, E, R>(
     return Context.unsafeMake(all)
   })
 
-/** All that a Layer with a store provides, under one of two names. */
-class Nearer extends Context.Tag("effect-larder/CacheStore/Nearer")<Nearer, Context.Context<CacheStore>>() {}
-class Farther extends Context.Tag("effect-larder/CacheStore/Farther")<Farther, Context.Context<CacheStore>>() {}
-
-const as = <I, O, E, R>(
-  layer: Layer.Layer<CacheStore | O, E, R>,
-  tag: Context.Tag<I, Context.Context<CacheStore>>
-): Layer.Layer<I, E, R> => Layer.map(layer, (all) => Context.make(tag, all))
-
 /**
  * Puts a nearer store in front of a farther one: readings ask the nearer first and fill it from the farther, writes and
  * invalidations go to both. The result is persistent or shared if the farther store is.
@@ -434,8 +484,8 @@ export const tieredOver =
   ): Layer.Layer<CacheStore | Exclude<O1, Live | Persistent | Shared> | Exclude<O2, Live>, E1 | E2, R1 | R2> =>
     Layer.scopedContext(
       Effect.gen(function* () {
-        const nearest = yield* Nearer
-        const farthest = yield* Farther
+        const nearest = yield* Layers.Nearer
+        const farthest = yield* Layers.Farther
         const near = Context.get(nearest, CacheStore)
         const far = Context.get(farthest, CacheStore)
         const service = yield* Store.compose({
@@ -443,8 +493,12 @@ export const tieredOver =
           capabilities: { ...far.capabilities, live: false },
           rejected: [...near.rejected, ...far.rejected],
           region: <A, E>(options: RegionOptions<A, E>) =>
-            Effect.zipWith(near.region(options), far.region(options), (first, second) =>
-              Tiered.make<A, E>(options.name, first, second)
+            Effect.flatMap(near.region(options), (first) =>
+              Effect.map(
+                // what is said of tiers is said from the nearest on
+                far.region({ ...options, timeToLive: options.timeToLive?.slice(first.tiers) }),
+                (second) => Tiered.make<A, E>(options.name, first, second)
+              )
             )
         })
         const marks = [
@@ -458,7 +512,7 @@ export const tieredOver =
           CacheStore | Exclude<O1, Live | Persistent | Shared> | Exclude<O2, Live>
         >
       })
-    ).pipe(Layer.provide([as(nearer, Nearer), as(farther, Farther)]))
+    ).pipe(Layer.provide([Layers.as(nearer, Layers.Nearer), Layers.as(farther, Layers.Farther)]))
 
 /**
  * Uses the next store when this one cannot be built, whether by a typed error or a defect of acquisition. Interruption
@@ -494,20 +548,11 @@ export const orElse =
             }))
           }
           // one line, whatever is nested in this
-        }).pipe(Layer.tap((built) => (around === undefined ? logChoice(Context.get(built, CacheStore)) : Effect.void)))
+        }).pipe(
+          Layer.tap((built) => (around === undefined ? Layers.logChoice(Context.get(built, CacheStore)) : Effect.void))
+        )
       })
     )
-
-const logChoice = ({ name, rejected }: Service): Effect.Effect<void> =>
-  rejected.length === 0
-    ? Effect.logInfo(`larder: using ${name}`)
-    : Effect.logWarning(`larder: using ${name} (${rejected.join("; ")})`)
-
-/** Exponential from 50 milliseconds, jittered, at most 3 retries. */
-const defaultRetry = Schedule.exponential("50 millis").pipe(
-  Schedule.jittered,
-  Schedule.intersect(Schedule.recurs(2 + 1))
-)
 
 /**
  * Tries a store's operation again while its failure is transient (see `CacheError.isTransient`) and the schedule goes
@@ -536,7 +581,7 @@ export const retry =
         changeStore(layer, (service) =>
           Layers.aroundStore(service, (_operation, effect) =>
             Effect.retry(effect, {
-              schedule: schedule === undefined ? defaultRetry : Schedule.provideContext(schedule, services),
+              schedule: schedule === undefined ? Layers.defaultRetry : Schedule.provideContext(schedule, services),
               while: CacheError.isTransient
             })
           )

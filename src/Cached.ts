@@ -37,6 +37,7 @@ import type * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import type * as Cache from "./Cache.js"
 import type * as CacheError from "./CacheError.js"
+import type * as CachePolicy from "./CachePolicy.js"
 import type * as CacheStore from "./CacheStore.js"
 import * as Function_ from "./internal/cached/function.js"
 import * as Promises from "./internal/cached/promise.js"
@@ -60,20 +61,45 @@ export interface Options<
   IF = unknown
 > extends Pick<
     Cache.Options<Args, A, E, never, IArgs, IA, F, IF>,
-    "success" | "failure" | "staleWhileRevalidate" | "staleIfError" | "waitStale" | "mode" | "traceHits" | "version"
+    | "success"
+    | "failure"
+    | "maxTimeToLive"
+    | "timeToIdle"
+    | "tierTimeToLive"
+    | "jitter"
+    | "refreshAhead"
+    | "earlyRefresh"
+    | "staleWhileRevalidate"
+    | "staleIfError"
+    | "waitStale"
+    | "retry"
+    | "backoff"
+    | "shareFailures"
+    | "mode"
+    | "traceHits"
+    | "version"
   > {
+  /** Settings for what is not given beside it. Its callbacks get all arguments as one list, as the key. */
+  readonly policy?: CachePolicy.CachePolicy<NoInfer<Args>, NoInfer<A>, NoInfer<E>, unknown> | undefined
   /** What identifies a call. Default: all arguments, `undefined` at the end not counted. */
   readonly key?: ((...args: Args) => unknown) | Schema.Schema<Args, IArgs> | undefined
   /** How long a value is fresh, from when its load started; 0 for not at all. Default: the configuration's, infinite. */
-  readonly timeToLive?: Duration.DurationInput | ((value: A, ...args: Args) => Duration.DurationInput) | undefined
+  readonly timeToLive?:
+    | Duration.DurationInput
+    | ((value: A, ...args: Args) => Duration.DurationInput | undefined)
+    | undefined
   /** How long typed failures are kept, for all, by tag or by function. Default: not at all. Defects never are. */
   readonly failureTimeToLive?:
     | Duration.DurationInput
-    | ((error: E, ...args: Args) => Duration.DurationInput)
+    | ((error: E, ...args: Args) => Duration.DurationInput | undefined)
     | { readonly [tag: string]: Duration.DurationInput | undefined }
     | undefined
   /** The groups an entry belongs to, known before or computed from the value. */
   readonly tags?: ReadonlyArray<string> | ((value: A, ...args: Args) => ReadonlyArray<string>) | undefined
+  /** The part of the arguments by which entries go together; see `invalidateGroup`. */
+  readonly group?: ((...args: Args) => string) | undefined
+  /** Which typed failures may be answered with a stale value. Default: all. Defects and deadlines always may. */
+  readonly failsafeWhen?: ((error: E, ...args: Args) => boolean) | undefined
   /** False: this call is not cached at all, the function just runs. */
   readonly when?: ((...args: Args) => boolean) | undefined
   /** False: this result is served but not kept. */
@@ -130,7 +156,7 @@ type Fits<F extends AnyFunction, E, Args extends ReadonlyArray<unknown>, O> = [(
  * @since 0.1.0
  * @category type level
  */
-export type CallError<Args, E, O> = Cache.GetError<KeyOf<Args, O>, E, O & Cache.TypeOptions>
+export type CallError<Args, E, O> = Cache.GetError<KeyOf<Args, O>, E, O>
 
 type Call<Args extends ReadonlyArray<unknown>, Result, O> =
   Result extends Effect.Effect<infer A, infer E, infer R>
@@ -178,6 +204,10 @@ export interface Controls<Args extends ReadonlyArray<unknown>, A, E, R, K = Args
   readonly invalidateTags: (
     tags: ReadonlyArray<string>
   ) => Effect.Effect<void, CacheError.StoreFailure, CacheStore.CacheStore>
+  /** Makes every value of the calls of this group unserveable. */
+  readonly invalidateGroup: (group: string) => Effect.Effect<void, CacheError.StoreFailure, CacheStore.CacheStore>
+  /** Makes every value unserveable, in no more time than one. */
+  readonly invalidateAll: Effect.Effect<void, CacheError.StoreFailure, CacheStore.CacheStore>
   /** Removes all values of this function; answers how many there were. */
   readonly clear: Effect.Effect<number, CacheError.StoreFailure, CacheStore.CacheStore>
   /** What the function's cache on this store has done so far. */
@@ -247,7 +277,7 @@ export const fn =
     const O extends TypeOptions = {}
   >(
     name: string,
-    options?: Options<Args, A, E, IArgs, IA, Fail, IFail> & O
+    options?: Options<Args, A, E, IArgs, IA, Fail, IFail> & Cache.Given<O>
   ) =>
   <F extends (...args: never) => Effect.Effect<A, E, unknown>>(f: F & Fits<F, ErrorOf<F>, Args, O>): Fn<F, O> =>
     // what the types add to `F` is what the machinery adds at run time
@@ -284,7 +314,7 @@ export const generic =
     const O extends TypeOptions = {}
   >(
     name: string,
-    options?: Options<Args, A, E, IArgs, IA, Fail, IFail> & O
+    options?: Options<Args, A, E, IArgs, IA, Fail, IFail> & Cache.Given<O>
   ) =>
   <Params extends ReadonlyArray<unknown>, B extends A, X extends E, R>(
     f: (...args: Params) => Effect.Effect<B, X, R>
@@ -301,7 +331,7 @@ export const generic =
  */
 export interface CachedEffect<A, E, R>
   extends Effect.Effect<A, E, R | CacheStore.CacheStore>,
-    Pick<Controls<[], A, E, R>, "clear" | "stats" | "invalidateTags"> {
+    Pick<Controls<[], A, E, R>, "clear" | "stats" | "invalidateTags" | "invalidateGroup" | "invalidateAll"> {
   readonly peek: Effect.Effect<Option.Option<A>, E, CacheStore.CacheStore>
   readonly has: Effect.Effect<boolean, E, CacheStore.CacheStore>
   readonly set: (
@@ -337,7 +367,7 @@ export interface CachedEffect<A, E, R>
 export const effect =
   <A = unknown, E = unknown, IA = unknown, Fail = never, IFail = unknown, const O extends TypeOptions = {}>(
     name: string,
-    options?: Omit<Options<[], A, E, unknown, IA, Fail, IFail>, "key"> & O
+    options?: Omit<Options<[], A, E, unknown, IA, Fail, IFail>, "key"> & Cache.Given<O>
   ) =>
   <B extends A, X extends E, R>(
     self: Effect.Effect<B, X, R> & ([UnknownTags<O, X>] extends [never] ? unknown : never)
@@ -357,6 +387,8 @@ export interface PromiseControls<Args extends ReadonlyArray<unknown>, A> {
   readonly refresh: (...args: Args) => Promise<A>
   readonly invalidate: (...args: Args) => Promise<void>
   readonly invalidateTags: (tags: ReadonlyArray<string>) => Promise<void>
+  readonly invalidateGroup: (group: string) => Promise<void>
+  readonly invalidateAll: () => Promise<void>
   readonly clear: () => Promise<number>
   readonly stats: () => Promise<CacheStats.CacheStats>
 }

@@ -13,6 +13,13 @@
 export * as Cache from "./Cache.js"
 
 /**
+ * Loads that go together: lookups of many keys at once, and caches as sources of batched requests.
+ *
+ * @since 0.1.0
+ */
+export * as CacheBatch from "./CacheBatch.js"
+
+/**
  * The settings that every store and cache understands: one immutable value, checked once, when it is built.
  *
  * @since 0.1.0
@@ -41,12 +48,20 @@ export * as CacheEntry from "./CacheEntry.js"
 export * as CacheError from "./CacheError.js"
 
 /**
- * What happens inside caches and stores that no caller is told: entries that did not decode, stores that failed while
- * the lookup answered, clean-ups that went wrong.
+ * What happens inside caches and stores, as a stream of typed events: loads, stale answers, removals and invalidations,
+ * and what no caller is told: entries that did not decode, stores that failed while the lookup answered, clean-ups that
+ * went wrong.
  *
  * @since 0.1.0
  */
 export * as CacheEvents from "./observe/CacheEvents.js"
+
+/**
+ * Why a get would hit or miss: what `Cache.explain` answers.
+ *
+ * @since 0.1.0
+ */
+export * as CacheExplanation from "./CacheExplanation.js"
 
 /**
  * What names an entry: any key value as a short string, the same for equal values, different for different ones.
@@ -56,6 +71,21 @@ export * as CacheEvents from "./observe/CacheEvents.js"
 export * as CacheKey from "./CacheKey.js"
 
 /**
+ * The numbers of caches as Effect `Metric`s, for whatever exports those.
+ *
+ * @since 0.1.0
+ */
+export * as CacheMetrics from "./observe/CacheMetrics.js"
+
+/**
+ * How a cache treats time and trouble: how long its entries are fresh, what may be served when they no longer are, how
+ * often a source is asked, and how many may ask it at once.
+ *
+ * @since 0.1.0
+ */
+export * as CachePolicy from "./CachePolicy.js"
+
+/**
  * A value with its provenance: what `Cache.getResult` answers.
  *
  * @since 0.1.0
@@ -63,7 +93,7 @@ export * as CacheKey from "./CacheKey.js"
 export * as CacheResult from "./CacheResult.js"
 
 /**
- * What a cache has done so far, in numbers.
+ * What a cache has done so far, in numbers: as a snapshot, as the difference of two, as a Stream, and of all caches.
  *
  * @since 0.1.0
  */
@@ -131,3 +161,18 @@ export * as MemoryProbe from "./store/MemoryProbe.js"
  * @since 0.1.0
  */
 export * as MemoryStore from "./store/MemoryStore.js"
+
+/**
+ * One value that is kept up to date: loaded again on a Schedule, whatever becomes of a single load.
+ *
+ * @since 0.1.0
+ */
+export * as RefreshedValue from "./resource/RefreshedValue.js"
+
+/**
+ * A cache of resources: what has to be released when it is no longer needed, such as connections, file handles or
+ * clients of tenants.
+ *
+ * @since 0.1.0
+ */
+export * as ScopedCache from "./resource/ScopedCache.js"

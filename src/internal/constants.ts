@@ -43,6 +43,15 @@ export const defaultFilePermissions = "private"
 /** A hit makes no span: a span costs several times what the hit does. */
 export const defaultTraceHits = false
 
+/** Milliseconds for which what is no longer fresh is kept to be revalidated, where a cache can do that: a day. */
+export const defaultRevalidateWithin = 86_400_000
+
+/** How many loads may wait for their turn in a bulkhead. */
+export const defaultBulkheadQueue = 1_000
+
+/** How many keys at most are given to a batched lookup at once. */
+export const defaultBatchSize = 100
+
 /** The name of larder's folder in the platform's cache folder. */
 export const folderName = "effect-larder"
 

@@ -35,6 +35,7 @@ export class Epochs {
   /** The epoch of the last bump of any tag: an entry checked since then need not be checked again. */
   lastBump = 0
   private cleared = 0
+  private outdatedBefore = 0
   private lastFence = 0
   private taggedFloor = 0
   private readonly fences = new Float64Array(slots)
@@ -50,6 +51,15 @@ export class Epochs {
   /** No load that started before now may be stored. */
   fenceAll(): void {
     this.cleared = ++this.now
+  }
+
+  /** Everything that is there, and loads that started before now, are outdated. */
+  bumpAll(): void {
+    this.cleared = ++this.now
+    this.outdatedBefore = this.now
+    this.lastBump = this.now
+    // whatever they would outdate is outdated
+    this.tags.clear()
   }
 
   /** Entries of this tag, and loads that started before now and turn out to have it, are outdated. */
@@ -74,10 +84,23 @@ export class Epochs {
     )
   }
 
+  /** The same, with what it was, and when: for people who wonder. */
+  outdatedBy(
+    tags: ReadonlyArray<string>,
+    since: number
+  ): { readonly tag: string | undefined; readonly epoch: number } | undefined {
+    if (since < this.outdatedBefore) return { tag: undefined, epoch: this.outdatedBefore }
+    const tag = tags.find((one) => since < (this.tags.get(one) ?? -1))
+    if (tag !== undefined) return { tag, epoch: this.tags.get(tag)! }
+    return tags.length > 0 && since < this.taggedFloor ? { tag: tags[0], epoch: this.taggedFloor } : undefined
+  }
+
   /** Whether one of these tags was invalidated after `since`. */
   outdated(tags: ReadonlyArray<string>, since: number): boolean {
     // this order: while no tag is bumped, reading an entry does not touch its tags, which lie elsewhere in memory
-    if (since >= this.lastBump || tags.length === 0) return false
+    if (since >= this.lastBump) return false
+    if (since < this.outdatedBefore) return true
+    if (tags.length === 0) return false
     if (since < this.taggedFloor) return true
     for (const tag of tags) {
       const epoch = this.tags.get(tag)

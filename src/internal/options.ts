@@ -25,7 +25,26 @@ export const duration: Check = (value) => Option.getOrUndefined(Either.getLeft(d
 export const millisOf = (value: unknown): number =>
   Duration.toMillis(Either.getOrThrowWith(decodeDuration("", value), (issue) => new RangeError(issue.reason)))
 
+/** The same of a duration that a function gave, which cannot be checked before it is there: a bad one is a defect. */
+export const durationOf = (value: unknown): number => {
+  const issue = duration(value)
+  if (issue !== undefined) throw new RangeError(`a time to live ${issue.reason}; ${issue.hint}`)
+  return millisOf(value)
+}
+
+export const positiveDuration: Check = (value) =>
+  duration(value) ??
+  (millisOf(value) > 0
+    ? undefined
+    : { reason: "must be longer than nothing", hint: 'use a duration such as "5 seconds"' })
+
 export const durationOrFunction: Check = (value) => (typeof value === "function" ? undefined : duration(value))
+
+/** A part of a whole, `above` and `below` not included. */
+export const fraction =
+  (isIn: (value: number) => boolean, words: string): Check =>
+  (value) =>
+    typeof value === "number" && isIn(value) ? undefined : { reason: `must be ${words}`, hint: `use a number ${words}` }
 
 export const isFunction: Check = (value) =>
   typeof value === "function" ? undefined : { reason: "must be a function", hint: "give a function" }

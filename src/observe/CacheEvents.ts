@@ -1,6 +1,7 @@
 /**
- * What happens inside caches and stores that no caller is told: entries that did not decode, stores that failed while
- * the lookup answered, clean-ups that went wrong.
+ * What happens inside caches and stores, as a stream of typed events: loads, stale answers, removals and invalidations,
+ * and what no caller is told: entries that did not decode, stores that failed while the lookup answered, clean-ups that
+ * went wrong.
  *
  * Nobody has to listen. Without `layer` events go nowhere and cost nothing; with it they go to a bounded queue that
  * drops its oldest when a listener is slow.
@@ -25,6 +26,13 @@ export type Callback = "weigher" | "pinned" | "onRemoval" | "freeze"
 /**
  * One thing that happened. Keys are hashed, as everywhere outside the stores themselves.
  *
+ * - `Hit`: a fresh value was served from a store; told only where `layer` was asked for it;
+ * - `StaleServed`: one that was past its time to live, as `staleWhileRevalidate` or `waitStale` allow;
+ * - `FailsafeServed`: one that was past its time to live, because the load failed;
+ * - `Loaded`, `LoadFailed`: a load has ended, after so many milliseconds; `reason` is the tag or name of the failure;
+ * - `Invalidated`: by its keys, tags (groups included), all at once, or by being cleared or set; how many of them;
+ * - `Removed`: an entry has gone from a store, and why (see `MemoryStore.RemovalCause`);
+ * - `StoreRecovered`: a store that had failed answers again;
  * - `DecodeFailed`: bytes that are no entry of this cache were found; they count as absent and were removed;
  * - `EncodeFailed`: a loaded value was served but could not be stored;
  * - `StoreFailed`: a store failed at an operation whose caller was answered all the same;
@@ -36,6 +44,35 @@ export type Callback = "weigher" | "pinned" | "onRemoval" | "freeze"
  * @category models
  */
 export type CacheEvent =
+  | {
+      readonly _tag: "Hit" | "StaleServed" | "FailsafeServed"
+      readonly cache: string
+      readonly keyHash: string
+      /** When its load started, in milliseconds since the epoch. */
+      readonly createdAt: number
+    }
+  | { readonly _tag: "Loaded"; readonly cache: string; readonly keyHash: string; readonly millis: number }
+  | {
+      readonly _tag: "LoadFailed"
+      readonly cache: string
+      readonly keyHash: string
+      readonly millis: number
+      readonly reason: string
+    }
+  | {
+      readonly _tag: "Invalidated"
+      readonly cache: string
+      readonly by: "keys" | "tags" | "all" | "clear" | "set"
+      readonly count: number
+    }
+  | {
+      readonly _tag: "Removed"
+      readonly store: string
+      readonly cache: string
+      readonly keyHash: string
+      readonly cause: string
+    }
+  | { readonly _tag: "StoreRecovered"; readonly cache: string }
   | {
       readonly _tag: "DecodeFailed"
       readonly store: string
@@ -65,6 +102,10 @@ export type CacheEvent =
  */
 export interface Service {
   readonly publish: (event: CacheEvent) => void
+  /** Whether publishing does anything: what costs something to tell is told only then. */
+  readonly isHeard: boolean
+  /** Whether hits are told, too. They take a longer way then. */
+  readonly hits: boolean
   readonly changes: Stream.Stream<CacheEvent>
 }
 
@@ -75,17 +116,20 @@ export interface Service {
  * @category references
  */
 export class CacheEvents extends Context.Reference<CacheEvents>()("effect-larder/CacheEvents", {
-  defaultValue: (): Service => ({ publish: () => {}, changes: Stream.empty })
+  defaultValue: (): Service => ({ publish: () => {}, isHeard: false, hits: false, changes: Stream.empty })
 }) {}
 
 /**
  * Keeps events for whoever subscribes. `capacity` is how many a slow listener may lag behind (default 1 024); beyond
- * it the oldest are dropped.
+ * it the oldest are dropped. With `hits` each hit is told, which makes hits several times as expensive.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options?: { readonly capacity?: number | undefined }): Layer.Layer<CacheEvents> =>
+export const layer = (options?: {
+  readonly capacity?: number | undefined
+  readonly hits?: boolean | undefined
+}): Layer.Layer<CacheEvents> =>
   Layer.scoped(
     CacheEvents,
     Effect.map(
@@ -94,6 +138,8 @@ export const layer = (options?: { readonly capacity?: number | undefined }): Lay
         publish: (event) => {
           hub.unsafeOffer(event)
         },
+        isHeard: true,
+        hits: options?.hits === true,
         changes: Stream.fromPubSub(hub)
       })
     )
@@ -118,3 +164,27 @@ export const layer = (options?: { readonly capacity?: number | undefined }): Lay
  * @category streams
  */
 export const changes: Stream.Stream<CacheEvent> = Stream.unwrap(Effect.map(CacheEvents, (events) => events.changes))
+
+/**
+ * Those of the events from now on that have one of these tags.
+ *
+ * @example
+ * ```ts
+ * import { CacheEvents } from "effect-larder"
+ * import { Effect, Stream } from "effect"
+ *
+ * export const logFailsafes = CacheEvents.only("FailsafeServed").pipe(
+ *   Stream.runForEach(({ cache, createdAt }) => Effect.logWarning(`${cache} serves what is of ${new Date(createdAt)}`)),
+ *   Effect.forkScoped
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category streams
+ */
+export const only = <Tag extends CacheEvent["_tag"]>(
+  ...tags: ReadonlyArray<Tag>
+): Stream.Stream<Extract<CacheEvent, { readonly _tag: Tag }>> =>
+  Stream.filter(changes, (event): event is Extract<CacheEvent, { readonly _tag: Tag }> =>
+    tags.some((tag) => tag === event._tag)
+  )

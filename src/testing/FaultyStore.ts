@@ -18,7 +18,16 @@ import * as Layers from "../internal/store/layers.js"
  * @since 0.1.0
  * @category models
  */
-export type Operation = "open" | "get" | "set" | "delete" | "invalidate_tags" | "clear" | "sizes"
+export type Operation =
+  | "open"
+  | "get"
+  | "set"
+  | "delete"
+  | "invalidate_tags"
+  | "invalidate_all"
+  | "clear"
+  | "inspect"
+  | "sizes"
 
 /**
  * What goes wrong: an operation fails, never ends, or is late; or reading finds nothing, whatever there is.
@@ -55,7 +64,17 @@ export interface Switch {
  */
 export class Faults extends Context.Tag("effect-larder/FaultyStore/Faults")<Faults, Switch>() {}
 
-const none = { open: 0, get: 0, set: 0, delete: 0, invalidate_tags: 0, clear: 0, sizes: 0 }
+const none = {
+  open: 0,
+  get: 0,
+  set: 0,
+  delete: 0,
+  invalidate_tags: 0,
+  invalidate_all: 0,
+  clear: 0,
+  inspect: 0,
+  sizes: 0
+}
 
 /** The switch, and how it is felt. */
 class State {

@@ -14,6 +14,7 @@ import { parseArgs } from "node:util"
 import * as Baseline from "./baseline.js"
 import { formsSuite } from "./forms.js"
 import { hit } from "./hit.js"
+import { batch } from "./batch.js"
 import { load } from "./load.js"
 import { memory } from "./memory.js"
 import { miss } from "./miss.js"
@@ -31,6 +32,7 @@ const suites: Readonly<Record<string, Suite>> = {
   scale,
   program,
   view,
+  batch,
   load,
   forms: formsSuite,
   soak

@@ -1,5 +1,14 @@
 /** Compile-time assertions: `tsc` is the test runner of this file. */
-import { Cache, type CacheConfig, type CacheError, CacheContext, CacheStore, MemoryStore } from "effect-larder"
+import {
+  Cache,
+  CacheBatch,
+  CachePolicy,
+  type CacheConfig,
+  type CacheError,
+  CacheContext,
+  CacheStore,
+  MemoryStore
+} from "effect-larder"
 import * as SqliteStore from "effect-larder/SqliteStore"
 import { Context, Data, Effect, type Either, type Layer, type Option, Schema, type Scope } from "effect"
 
@@ -118,3 +127,21 @@ same<Effect.Effect<number, CacheError.InvalidConfig | CacheError.StoreFailure>>(
 // @ts-expect-error there is no such setting
 CacheContext.with(MemoryStore.layer(), { ttl: "1 second" })
 export const options: CacheConfig.Options = { timeToLive: "1 second" }
+
+// policies: what getting may fail with under one is in the type, and one that looks at other values does not fit
+const limited = CachePolicy.make({ timeToLive: "5 minutes", loadDeadline: "1 second" })
+const drafts = CachePolicy.make({ timeToLive: (user: User) => (user.orgId > 1 ? "1 second" : undefined) })
+const both = drafts.pipe(CachePolicy.orElse(limited), CachePolicy.extend({ bulkhead: { concurrency: 2 } }))
+const underPolicy = Cache.make("policy", { lookup: (id: string) => find(id), policy: both })
+same<UserNotFound | Broken | CacheError.LoadTimeout | CacheError.LoadRejected>()(
+  null! as Effect.Effect.Error<ReturnType<Effect.Effect.Success<typeof underPolicy>["get"]>>
+)
+// @ts-expect-error a policy of users is none of numbers
+void Cache.make("misfit", { lookup: (word: string) => Effect.succeed(word.length), policy: drafts })
+
+// a lookup that is made by a call is inferred like any other, also beside options that decide about types
+declare const findAll: CacheBatch.Many<string, User, UserNotFound, never>
+const made = Cache.make("made", { lookup: CacheBatch.lookup(findAll), loadDeadline: "1 second" })
+same<Effect.Effect<User, UserNotFound | CacheError.LoadTimeout>>()(
+  null! as ReturnType<Effect.Effect.Success<typeof made>["get"]>
+)

@@ -100,8 +100,7 @@ describe("MemoryStore: memory pressure", () => {
   it.effect("one event, one warning and one count for each crossing, not for each look (R104)", () => {
     const world: World = { readings: [heap(95 * kilo)], warnings: [] }
     return Effect.gen(function* () {
-      const events = yield* CacheEvents.CacheEvents
-      const fiber = yield* Effect.fork(Stream.runCollect(Stream.take(events.changes, 2)))
+      const fiber = yield* Effect.fork(Stream.runCollect(Stream.take(CacheEvents.only("MemoryPressure"), 2)))
       yield* settled
       yield* Effect.gen(function* () {
         yield* filled(50)

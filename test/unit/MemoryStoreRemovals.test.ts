@@ -110,8 +110,7 @@ describe("MemoryStore: removal listeners", () => {
   it.effect("that throw are told of, and cost nobody an answer", () => {
     const logged: Array<unknown> = []
     return Effect.gen(function* () {
-      const events = yield* CacheEvents.CacheEvents
-      const fiber = yield* Effect.fork(Stream.runCollect(Stream.take(events.changes, 2)))
+      const fiber = yield* Effect.fork(Stream.runCollect(Stream.take(CacheEvents.only("CallbackFailed"), 2)))
       yield* settled
       const Store = MemoryStore.layer({
         capacity: 1,
@@ -323,8 +322,7 @@ describe("MemoryStore: callbacks that throw", () => {
   })) {
     it.effect(`${callback}: everybody is answered, also those who wait, and it is told`, () =>
       Effect.gen(function* () {
-        const events = yield* CacheEvents.CacheEvents
-        const fiber = yield* Effect.fork(Stream.runCollect(Stream.take(events.changes, 1)))
+        const fiber = yield* Effect.fork(Stream.runCollect(Stream.take(CacheEvents.only("CallbackFailed"), 1)))
         yield* settled
         yield* Effect.gen(function* () {
           const hostile = new Proxy({}, { ownKeys: thrower })

@@ -4,7 +4,8 @@ import { Cause, Effect, Exit, Fiber, Option } from "effect"
 import type { CacheEntry } from "effect-larder"
 import fc from "fast-check"
 import { conclude, fallBack } from "../../src/internal/cache/conclude.js"
-import { Flight, giveUpOn, interrupt, type Landing } from "../../src/internal/cache/flight.js"
+import { Flight, giveUpOn, type Landing } from "../../src/internal/cache/flight.js"
+import type { Lifetimes } from "../../src/internal/cache/lifetimes.js"
 import type { Definition } from "../../src/internal/cache/model.js"
 import { judge, makeEntry, type Settings, withLocal } from "../../src/internal/cache/settings.js"
 import { SteadyClock, steadyMillis } from "../../src/internal/steady.js"
@@ -100,32 +101,37 @@ describe("Flight", () => {
     assert.isFalse(flightOf("fetch", { mode: "force-cache" }).suits("fetch", settings))
   })
 
-  it.effect("interrupting waits for finalizers; giving up on it waits for a landing at most", () =>
+  it.effect("giving up on it waits for a landing at most, whatever its fiber makes of it", () =>
     Effect.gen(function* () {
       const flight = flightOf()
-      yield* interrupt(flight)
       yield* giveUpOn(flight)
       const latch = yield* Effect.makeLatch(false)
       flight.fiber = yield* Effect.fork(Effect.uninterruptible(latch.await))
-      const patient = yield* Effect.fork(interrupt(flight))
       const hasty = yield* Effect.fork(giveUpOn(flight))
       yield* settled
       assert.isTrue(Option.isNone(yield* Fiber.poll(hasty)))
       flight.land(landing("late"))
       yield* Fiber.join(hasty)
-      assert.isTrue(Option.isNone(yield* Fiber.poll(patient)))
       yield* latch.open
-      yield* Fiber.join(patient)
     })
   )
 })
 
+const lifetimes = (own: Partial<Lifetimes<string, string, string>>): Lifetimes<string, string, string> => ({
+  success: () => 100,
+  failure: () => 0,
+  longest: Infinity,
+  jitter: 0,
+  usesAccess: false,
+  ...own
+})
+
 const definition = (own: Partial<Definition<string, string, string, never>> = {}) =>
   ({
-    timeToLive: () => 100,
-    failureTimeToLive: () => 0,
+    lifetimes: lifetimes({}),
     tags: () => ["value"],
-    failureTags: ["failure"],
+    keyTags: () => ["failure"],
+    revalidateWithin: 0,
     cacheIf: undefined,
     keys: { textOf: () => undefined },
     ...own
@@ -135,7 +141,7 @@ describe("what a finished load means", () => {
   it("a success is kept from when its load started, with its tags and those of the caller", () => {
     const flight = flightOf("load", { tags: ["caller"], staleIfError: 50 })
     flight.startedAt = 10
-    const { entry, landing } = conclude(definition(), flight, Exit.succeed("new"), 30)
+    const { entry, landing } = conclude(definition(), flight, Exit.succeed("new"), 30, () => 0)
     assert.strictEqual(landing.how, "loaded")
     assert.deepInclude(entry, { createdAt: 10, freshUntil: 110, staleUntil: 160, loadMillis: 20 })
     assert.deepStrictEqual(entry?.tags, ["value", "caller"])
@@ -143,41 +149,44 @@ describe("what a finished load means", () => {
 
   it("what took longer than it may live is not kept, nor what has no life", () => {
     const flight = flightOf()
-    assert.isUndefined(conclude(definition(), flight, Exit.succeed("new"), 100).entry)
-    assert.isDefined(conclude(definition(), flight, Exit.succeed("new"), 99).entry)
-    assert.isUndefined(conclude(definition({ timeToLive: () => 0 }), flight, Exit.succeed("new"), 0).entry)
-    assert.isUndefined(conclude(definition({ cacheIf: () => false }), flight, Exit.succeed("new"), 0).entry)
+    assert.isUndefined(conclude(definition(), flight, Exit.succeed("new"), 100, () => 0).entry)
+    assert.isDefined(conclude(definition(), flight, Exit.succeed("new"), 99, () => 0).entry)
+    assert.isUndefined(
+      conclude(definition({ lifetimes: lifetimes({ success: () => 0 }) }), flight, Exit.succeed("new"), 0, () => 0)
+        .entry
+    )
+    assert.isUndefined(conclude(definition({ cacheIf: () => false }), flight, Exit.succeed("new"), 0, () => 0).entry)
   })
 
   it("a failure is kept if it has a life, with the tags that are known before; a defect never", () => {
-    const lives = definition({ failureTimeToLive: () => 100 })
-    const kept = conclude(lives, flightOf(), Exit.fail("no"), 0)
+    const lives = definition({ lifetimes: lifetimes({ failure: () => 100 }) })
+    const kept = conclude(lives, flightOf(), Exit.fail("no"), 0, () => 0)
     assert.deepInclude(kept.entry, { exit: Exit.fail("no"), freshUntil: 100 })
     assert.deepStrictEqual(kept.entry?.tags, ["failure"])
     for (const cause of [Cause.die("x"), Cause.sequential(Cause.fail("a"), Cause.fail("b")), Cause.empty]) {
-      assert.isUndefined(conclude(lives, flightOf(), Exit.failCause(cause), 0).entry)
+      assert.isUndefined(conclude(lives, flightOf(), Exit.failCause(cause), 0, () => 0).entry)
     }
   })
 
   it("a failure is answered by what was there before, while that may be used", () => {
-    const flight = flightOf()
+    const flight = flightOf("load", { staleIfError: 90 })
     flight.previous = entryAt(0, 10, 100)
     const failure = Exit.fail("no")
-    assert.deepInclude(fallBack(flight, failure, 99), { how: "failsafe", exit: Exit.succeed("old") })
-    assert.deepInclude(fallBack(flight, failure, 100), { how: "failed", exit: failure })
+    assert.deepInclude(fallBack(definition(), flight, failure, 99), { how: "failsafe", exit: Exit.succeed("old") })
+    assert.deepInclude(fallBack(definition(), flight, failure, 100), { how: "failed", exit: failure })
     // what the lookup does to itself is a failure; what we brought down is none
     const interrupted = Exit.interrupt(flight.fiber?.id() ?? Effect.runSync(Effect.fiberId))
-    assert.strictEqual(fallBack(flight, interrupted, 50).how, "failsafe")
+    assert.strictEqual(fallBack(definition(), flight, interrupted, 50).how, "failsafe")
     flight.detached = true
-    assert.strictEqual(fallBack(flight, interrupted, 50).how, "failed")
+    assert.strictEqual(fallBack(definition(), flight, interrupted, 50).how, "failed")
   })
 
   it("a callback that throws is the load's defect", () => {
     const thrower = () => {
       throw new Error("boom")
     }
-    for (const own of [{ timeToLive: thrower }, { tags: thrower }, { cacheIf: thrower }]) {
-      const { entry, landing } = conclude(definition(own), flightOf(), Exit.succeed("new"), 0)
+    for (const own of [{ lifetimes: lifetimes({ success: thrower }) }, { tags: thrower }, { cacheIf: thrower }]) {
+      const { entry, landing } = conclude(definition(own), flightOf(), Exit.succeed("new"), 0, () => 0)
       assert.isUndefined(entry)
       assert.isTrue(Exit.isFailure(landing.exit) && Cause.isDie(landing.exit.cause))
     }
@@ -217,6 +226,7 @@ describe("what may be done with an entry", () => {
             endedAt: 0,
             timeToLive: life,
             settings: inForce,
+            keptFor: 0,
             tags: [],
             keyText: undefined
           })
@@ -244,6 +254,7 @@ describe("what may be done with an entry", () => {
       endedAt: 20,
       timeToLive: 1,
       settings,
+      keptFor: 0,
       tags: [],
       keyText: undefined
     })

@@ -4,7 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Asked, Call, Core, Place, Ticket } from "./core.js"
+import type { Asked, Call, Place, Ticket } from "./call.js"
+import type { Core } from "./core.js"
 import type { Answer } from "./model.js"
 import { traced } from "../tracing.js"
 
@@ -27,7 +28,7 @@ const ask = <K, A, E, R>(
   if (ids.size === 0) return Effect.succeed(new Map())
   const wanted = [...ids]
   const { overtakes } = core.loader
-  return Effect.map(core.loader.guard.read(wanted), ({ epoch, found }) => {
+  return Effect.map(core.loader.voyages.guard.read(wanted), ({ epoch, found }) => {
     const overtaken = core.loader.overtakes !== overtakes
     return new Map(wanted.map((id, index) => [id, { found: found[index], epoch, overtaken }]))
   })

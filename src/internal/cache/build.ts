@@ -6,9 +6,12 @@ import * as Stream from "effect/Stream"
 import type * as Cache from "../../Cache.js"
 import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
+import { groupTag } from "../groups.js"
+import * as CacheStats from "../../observe/CacheStats.js"
 import * as Batch from "./batch.js"
 import { Core } from "./core.js"
-import type { Options } from "./define.js"
+import { explain } from "./explain.js"
+import type { Options } from "./options.js"
 import { define } from "./define.js"
 import type { Answer } from "./model.js"
 import * as Operations from "./operations.js"
@@ -46,12 +49,16 @@ const toCache = <K, A, E, R>(core: Core<K, A, E, R>): Cache.Cache<K, A, E, R> =>
     getOption: (key) => Operations.getOption(core, key),
     getResult: (key) => Operations.getResult(core, key),
     getMany: getMany(core),
-    has: (key) => Effect.map(Operations.peek(core, key), (entry) => entry !== undefined),
+    // a key that the type says is one cannot be refused
+    explain: (key) => explain(core, key) as ReturnType<Cache.Cache<K, A, E, R>["explain"]>,
+    has: (key) => Operations.has(core, key),
     set: (key, value, options) => typed(Operations.setMany(core, [[key, value]], options)),
     setMany: (pairs, options) => typed(Operations.setMany(core, pairs, options)),
     invalidate: (key) => typed(Operations.invalidateMany(core, [key])),
     invalidateMany: (keys) => typed(Operations.invalidateMany(core, keys)),
     invalidateTags: (tags) => Operations.invalidateTags(core, tags),
+    invalidateGroup: (group) => Operations.invalidateTags(core, [groupTag(group)]),
+    invalidateAll: Operations.invalidateAll(core),
     refresh: (key) => Operations.refresh(core, key),
     expire: (key) => typed(Operations.expire(core, key)),
     clear: Operations.clear(core),
@@ -77,5 +84,7 @@ export const make = <K, A, E, R>(
     // the region is acquired before the finalizer is added, so loads are brought down while it is still open
     const core = new Core(yield* define(name, options))
     yield* Scope.addFinalizerExit(scope, () => core.close)
+    const registry = yield* CacheStats.Registry
+    yield* registry.join({ name, stats: Operations.stats(core) })
     return toCache(core)
   })

@@ -8,71 +8,46 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type * as CacheEntry from "../../CacheEntry.js"
 import * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 import { localOf } from "../configLocal.js"
 import { closed } from "../store/service.js"
-import { hashKey, isTraced, traced } from "../tracing.js"
+import { isTraced } from "../tracing.js"
+import type { Asked, Call, Place, Sought, Ticket } from "./call.js"
+import { bypass } from "./bypass.js"
 import { Counters } from "./counters.js"
-import type { Flight, Landing } from "./flight.js"
+import type { Flight } from "./flight.js"
 import { giveUpOn } from "./flight.js"
 import type { Hits, Target } from "./get.js"
 import { Get } from "./get.js"
 import type { Begun, Departure } from "./loader.js"
 import { Loader } from "./loader.js"
-import type { Answer, Definition, Outcome } from "./model.js"
+import type { Answer, Definition } from "./model.js"
+import { Outcomes } from "./outcomes.js"
 import type { Settings } from "./settings.js"
 import { judge, withLocal } from "./settings.js"
-import { landingOf, timedOut } from "./wait.js"
+import { fallBack } from "./conclude.js"
+import { hasStale, landingOf, timedOut } from "./wait.js"
 import { withCurrentFiber } from "../currentFiber.js"
 import { steady } from "../steady.js"
 import { traceGet, traceWait } from "./traces.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
-/** One call of a caller: what is in force for it, and how it may be interrupted while it waits. */
-export interface Call {
-  readonly settings: Settings
-  readonly fiber: AnyFiber
-  readonly restore: <X, E2, R2>(effect: Effect.Effect<X, E2, R2>) => Effect.Effect<X, E2, R2>
-  readonly startedAt: number
-}
-
-/** What a store said of one key, and the epoch from which a load may go on. */
-export interface Asked<A, E> {
-  readonly found: CacheStore.Found<A, E> | undefined
-  readonly epoch: CacheStore.Epoch
-  /** Something was invalidated since: what was found may be served to who asked, but not to others who join his load. */
-  readonly overtaken: boolean
-}
-
-/** A place taken in a flight: it must be ridden or left. */
-export interface Place<K, A, E> {
-  readonly flight: Flight<K, A, E>
-  readonly owner: boolean
-}
-
-/** An effect counts its outcome when it is run. Whoever does not come to that gives the ticket back: see `leave`. */
-export type Ticket<K, A, E, R> = Effect.Effect<Answer<A, E>, E, R> | Place<K, A, E>
-
 const exitOf = <A, E>(answer: Answer<A, E>): Exit.Exit<A, E> => answer.exit
 
 /** What `LiveView.find` answers of an entry that may be fresh earlier. */
 const notFresh = -2
 
-const hows: Record<Landing<unknown, unknown>["how"], readonly [owner: Outcome, joiner: Outcome]> = {
-  fresh: ["fresh", "fresh"],
-  stale: ["stale", "stale"],
-  loaded: ["loaded", "joined"],
-  failsafe: ["failsafe", "failsafe"],
-  failed: ["failed", "failed"]
-}
+/** Whether nothing is to be asked, told or counted of a hit but that it was one. */
+const isDirect = <K, A, E, R>({ accesses, events, settings, when }: Definition<K, A, E, R>): boolean =>
+  settings.mode === "default" && !settings.traceHits && !events.hits && when === undefined && accesses === undefined
 
 export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
   readonly counters = new Counters()
   readonly clock = steady
   readonly loader: Loader<K, A, E, R>
+  private readonly outcomes: Outcomes<K, A, E, R>
   isClosed = false
   private readonly unsafeProbe: (key: K) => string
   /** The nearest tier, if no condition and no mode stands between it and a key, unless by a local override. */
@@ -83,9 +58,8 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     this.near = definition.region.near
     this.unsafeProbe = definition.keys.unsafeProbe ?? definition.keys.unsafeEncode
     this.loader = new Loader(definition, this.counters, this.clock)
-    const { settings, when } = definition
-    const isDirect = settings.mode === "default" && when === undefined && !settings.traceHits
-    this.hitView = isDirect ? this.near : undefined
+    this.outcomes = new Outcomes(definition, this.counters)
+    this.hitView = isDirect(definition) ? this.near : undefined
   }
 
   readonly get = (key: K): Effect.Effect<A, E, R> => new Get(this, key)
@@ -101,9 +75,20 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     const id = this.probe(key)
     if (id === undefined) return -1
     const { clock } = this
-    if (view.slides) return view.find(id, clock.now(fiber))
+    if (view.slides) return this.unlessDue(view, view.find(id, clock.now(fiber)), fiber)
     const place = view.find(id, clock.atMost(fiber))
-    return place === notFresh && clock.isGuessed ? view.find(id, clock.now(fiber)) : place
+    const found = place === notFresh && clock.isGuessed ? view.find(id, clock.now(fiber)) : place
+    return this.definition.early === undefined ? found : this.unlessDue(view, found, fiber)
+  }
+
+  /** What may have to be loaded again behind its readers' backs goes the whole way. */
+  private unlessDue(view: CacheStore.LiveView<A, E>, place: number, fiber: AnyFiber): number {
+    const { early } = this.definition
+    if (early === undefined || place < 0) return place
+    const now = this.clock.now(fiber)
+    return early.mayBeDue(view.createdAtAt(place), view.freshUntilAt(place), view.loadMillisAt(place), now)
+      ? notFresh
+      : place
   }
 
   handOut(place: number): A {
@@ -120,7 +105,7 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
       const id = isPlain ? this.encode(key) : undefined
       const load = typeof id === "string" ? this.loader.loadHere(key, id, fiber) : undefined
       return load !== undefined && "how" in load
-        ? this.disembark(load, true).exit
+        ? this.outcomes.land(id as string, load, true).exit
         : this.run(key, undefined, exitOf, load)
     })
   }
@@ -152,7 +137,7 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
         // the shortest way for what has landed already: it was in the air for nobody else
         if (!Effect.isEffect(ticket) && ticket.flight.landing !== undefined) {
           ticket.flight.waiters--
-          return take(this.disembark(ticket.flight.landing, ticket.owner))
+          return take(this.outcomes.land(ticket.flight.id, ticket.flight.landing, ticket.owner))
         }
         return Effect.flatMap(this.settle(ticket, call), take)
       })
@@ -187,13 +172,6 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     return local === undefined ? this.definition.settings : withLocal(this.definition.settings, local)
   }
 
-  private fail(exit: Exit.Exit<never, E>): Effect.Effect<never, E> {
-    return Effect.suspend(() => {
-      this.counters.failed++
-      return exit
-    })
-  }
-
   /** Waits for what is no landing of a flight. If nothing comes of it, that was the outcome of the gets it is for. */
   wait<X, E2>(call: Call, effect: Effect.Effect<X, E2>, gets = 1): Effect.Effect<X, E2> {
     return Effect.onError(call.restore(effect), () =>
@@ -210,12 +188,13 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
   decide(key: K, call: Call, asked?: Asked<A, E>, begun?: Begun<A, E>): Ticket<K, A, E, R> {
     const id = this.encode(key)
     // a key that cannot be one: the types say whether that can be (see `CacheKey.ErrorOf`), so `E` holds `KeyError` then
-    if (typeof id !== "string") return this.fail(Exit.fail(id as E & CacheError.KeyError))
-    if (this.isClosed) return this.fail(Exit.die(closed(this.definition.name)))
+    if (typeof id !== "string") return this.outcomes.fail(Exit.fail(id as E & CacheError.KeyError))
+    if (this.isClosed) return this.outcomes.fail(Exit.die(closed(this.definition.name)))
     try {
-      if (call.settings.mode === "no-store" || this.definition.when?.(key) === false) return this.bypass(key, id, call)
+      if (call.settings.mode === "no-store" || this.definition.when?.(key) === false)
+        return bypass(this.definition, this.counters, key, id, call)
     } catch (defect) {
-      return this.fail(Exit.die(defect)) // a throwing `when` is this get's defect, and no other's
+      return this.outcomes.fail(Exit.die(defect)) // a throwing `when` is this get's defect, and no other's
     }
     return this.seek(key, id, call, asked, begun)
   }
@@ -231,13 +210,27 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     const found = asked?.found ?? this.nearest(id, call)
     const verdict = judge(found?.entry, settings, startedAt)
     if (found !== undefined && (verdict === "fresh" || verdict === "stale")) {
-      if (verdict === "stale") this.loader.refreshInBackground(key, id, settings, call.fiber)
-      return Effect.sync(() => this.serve(found.entry, startedAt, found.tier))
+      this.definition.accesses?.hit(id)
+      const isEarly = verdict === "fresh" && this.loader.isDue(found.entry, settings, startedAt, call.fiber)
+      if (isEarly || verdict === "stale") this.loader.refreshInBackground(key, id, settings, call.fiber, isEarly)
+      return Effect.sync(() => this.outcomes.serve(id, found.entry, startedAt, found.tier))
     }
+    return this.seekFurther(key, id, call, { found, verdict, asked, begun })
+  }
+
+  /** There is nothing that may be served at once. */
+  private seekFurther(
+    key: K,
+    id: string,
+    call: Call,
+    { asked, begun, found, verdict }: Sought<A, E>
+  ): Ticket<K, A, E, R> {
+    const { settings } = call
     if (settings.mode === "only-if-cached") return this.onlyCached(id, call)
     const fallback = asked?.overtaken === true ? undefined : found?.entry
     return this.embark(key, id, call, {
       previous: verdict === "fallback" ? fallback : undefined,
+      known: fallback,
       since: asked?.epoch,
       begun
     })
@@ -253,21 +246,54 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     key: K,
     id: string,
     call: Call,
-    known: Pick<Departure<K, A, E>, "previous" | "since" | "begun">
+    known: Pick<Departure<K, A, E>, "previous" | "known" | "since" | "begun">
   ): Ticket<K, A, E, R> {
     const { fiber, settings } = call
-    const direct = this.definition.region.complete || known.since !== undefined
-    const kind = direct || settings.mode === "reload" || settings.mode === "no-cache" ? "load" : "fetch"
+    const wanted = settings.mode === "reload" || settings.mode === "no-cache" ? "load" : "fetch"
+    // a store that was asked already need not be asked again
+    const kind = this.definition.region.complete || known.since !== undefined ? "load" : wanted
     const present = this.loader.flightOf(id)
-    if (present !== undefined && !present.suits(kind, settings)) {
+    if (present !== undefined && !present.suits(wanted, settings)) {
       return Effect.zipRight(
         this.wait(call, present.awaitLocated),
         Effect.suspend(() => this.settle(this.decide(key, call), call))
       )
     }
+    // a refresh behind the callers' backs is no reason to wait: the store is asked past it
+    if (present?.isRefresh === true && kind === "fetch") return this.askPast(key, id, call)
+    if (present === undefined && kind === "load") {
+      const held = this.loader.voyages.heldOff(id, settings, call.startedAt)
+      if (held !== undefined) return this.heldOff(key, id, call, known, held)
+    }
     const flight = present ?? this.loader.depart({ key, id, settings, fiber, kind, ...known })
     flight.waiters++
     return { flight, owner: present === undefined }
+  }
+
+  /** The source is left alone for this key: what there is, or what it has failed with. */
+  private heldOff(
+    key: K,
+    id: string,
+    { settings, startedAt }: Call,
+    known: Pick<Departure<K, A, E>, "previous" | "known">,
+    held: Exit.Exit<never, E>
+  ): Effect.Effect<Answer<A, E>, E> {
+    const load = { id, key, settings, startedAt, detached: false, landing: undefined, conclusion: undefined, ...known }
+    try {
+      const landing = fallBack(this.definition, load, held, startedAt)
+      return Effect.sync(() => this.outcomes.land(id, landing, true))
+    } catch (defect) {
+      return this.outcomes.fail(Exit.die(defect)) // a throwing `failsafeWhen`, as with `when`
+    }
+  }
+
+  /** Asks the store while a load of the key is in the air that nobody has to wait for. */
+  private askPast(key: K, id: string, call: Call): Effect.Effect<Answer<A, E>, E, R> {
+    const { overtakes } = this.loader
+    return Effect.flatMap(this.wait(call, this.loader.read(id)), ({ epoch, found: [found] }) => {
+      const overtaken = this.loader.overtakes !== overtakes
+      return this.settle(this.decide(key, call, { found, epoch, overtaken }), call)
+    })
   }
 
   /** Asks the store and nobody else. */
@@ -276,34 +302,15 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     return Effect.flatMap(this.wait(call, this.loader.read(id)), (reading) => {
       const found = reading.found[0]
       return found !== undefined && judge(found.entry, call.settings, call.startedAt) === "fresh"
-        ? Effect.succeed(this.serve(found.entry, call.startedAt, found.tier))
+        ? Effect.succeed(this.outcomes.serve(id, found.entry, call.startedAt, found.tier))
         : this.missing()
     })
   }
 
   /** Only-if-cached and nothing there; `locally` puts `NotCached` into the type of what it wraps. */
   private missing(): Effect.Effect<never, E> {
-    return this.fail(Exit.fail(new CacheError.NotCached({ cache: this.definition.name }) as E & CacheError.NotCached))
-  }
-
-  private serve(entry: CacheEntry.CacheEntry<A, E>, now: number, tier: number): Answer<A, E> {
-    const outcome = now < entry.freshUntil ? "fresh" : "stale"
-    this.counters[outcome]++
-    this.counters.savedMillis += entry.loadMillis
-    return { exit: entry.exit, outcome, entry, tier }
-  }
-
-  private bypass(key: K, id: string, call: Call): Effect.Effect<Answer<A, E>, E, R> {
-    const { context, lookup, name } = this.definition
-    const attributes = () => ({ "cache.name": name, "cache.key_hash": hashKey(id), "cache.outcome": "bypassed" })
-    const load = Effect.suspend(() => {
-      this.counters.bypassed++
-      return Effect.exit(call.restore(traced("larder.load", { kind: "internal", attributes }, () => lookup(key))))
-    })
-    return Effect.map(
-      // a captured context holds all that `R` asks for; see `Definition.context`
-      context === undefined ? load : Effect.provide(load as Effect.Effect<Exit.Exit<A, E>>, context),
-      (exit) => ({ exit, outcome: "bypassed", entry: undefined, tier: undefined })
+    return this.outcomes.fail(
+      Exit.fail(new CacheError.NotCached({ cache: this.definition.name }) as E & CacheError.NotCached)
     )
   }
 
@@ -312,24 +319,22 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     const { flight, owner } = place
     if (flight.landing !== undefined) {
       flight.waiters--
-      return Effect.succeed(this.disembark(flight.landing, owner))
+      return Effect.succeed(this.outcomes.land(flight.id, flight.landing, owner))
     }
-    const wait = Effect.matchCauseEffect(call.restore(landingOf(flight, call, this.clock)), {
-      // waiting cannot fail: it was interrupted
-      onFailure: (cause) => Effect.zipRight(this.leave(place), Effect.failCause(cause)),
-      onSuccess: (landing) => {
-        flight.waiters--
-        return Effect.succeed(landing === timedOut ? this.giveUp(flight, call) : this.disembark(landing, owner))
+    const wait = Effect.matchCauseEffect(
+      call.restore(landingOf(flight, call, this.loader.voyages.deadlines, this.clock)),
+      {
+        // waiting cannot fail: it was interrupted
+        onFailure: (cause) => Effect.zipRight(this.leave(place), Effect.failCause(cause)),
+        onSuccess: (landing) => {
+          flight.waiters--
+          return Effect.succeed(
+            landing === timedOut ? this.giveUp(flight, call) : this.outcomes.land(flight.id, landing, owner)
+          )
+        }
       }
-    })
+    )
     return owner || !isTraced(call.fiber) ? wait : traceWait(this.definition.name, flight, wait)
-  }
-
-  private disembark(landing: Landing<A, E>, owner: boolean): Answer<A, E> {
-    const outcome = hows[landing.how][owner ? 0 : 1]
-    this.counters[outcome]++
-    if (outcome === "fresh" || outcome === "stale") this.counters.savedMillis += landing.entry?.loadMillis ?? 0
-    return { exit: landing.exit, outcome, entry: landing.entry, tier: landing.tier }
   }
 
   /** A get that was interrupted. The last one in a flight takes it down, and waits until that is done. */
@@ -344,23 +349,11 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
   }
 
   /** The wait is over, the flight is not: it goes on for those who come later. */
-  private giveUp(flight: Flight<K, A, E>, { settings }: Call): Answer<A, E> {
-    if (flight.landing !== undefined) return this.disembark(flight.landing, false)
+  private giveUp(flight: Flight<K, A, E>, { fiber, settings }: Call): Answer<A, E> {
+    if (flight.landing !== undefined) return this.outcomes.land(flight.id, flight.landing, false)
     flight.adopted = true
-    const entry = flight.previous
-    if (entry !== undefined) {
-      this.counters.stale++
-      this.counters.savedMillis += entry.loadMillis
-      return { exit: entry.exit, outcome: "stale", entry, tier: 1 }
-    }
-    this.counters.failed++
-    const error = new CacheError.LoadTimeout({
-      cache: this.definition.name,
-      limit: "waitFresh",
-      millis: settings.waitFresh
-    })
-    const exit = settings.typedWait ? Exit.fail(error as E & CacheError.LoadTimeout) : Exit.die(error)
-    return { exit, outcome: "failed", entry: undefined, tier: undefined }
+    const stale = hasStale(flight, settings, this.clock.now(fiber)) ? flight.previous : undefined
+    return this.outcomes.giveUp(flight.id, stale, settings)
   }
 
   /** After this no get starts a load; those in the air are brought down, and their finalizers have run. */

@@ -1,3 +1,5 @@
+import { Latencies } from "./latencies.js"
+
 /** Plain numbers that the hot path adds to and that everything else only reads. */
 export class Counters {
   fresh = 0
@@ -14,4 +16,13 @@ export class Counters {
   /** What the lookups would have cost that hits made unnecessary, in milliseconds. */
   savedMillis = 0
   storeFailures = 0
+  /** Lookups that were run again within a load. */
+  retries = 0
+  /** Loads (or batches of them) that the bulkhead kept from beginning. */
+  rejected = 0
+  /** Loads whose source said that what is known is right still. */
+  notModified = 0
+  /** Loads that were begun behind the callers' backs. */
+  refreshes = 0
+  readonly latencies = new Latencies()
 }

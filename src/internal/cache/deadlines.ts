@@ -38,7 +38,9 @@ export class Deadlines {
   /** Answers how to be rid of it again. */
   add(item: Watched, caller: AnyFiber, runtime: Runtime.Runtime<never>): () => void {
     const clock = clockOf(caller)
-    if (this.watch !== undefined && (clock !== this.clock || item.until < this.wakesAt)) return alone(item, runtime)
+    if (this.watch !== undefined && (clock !== this.clock || item.until < this.wakesAt)) {
+      return alone(item, this.steady.now(caller), runtime)
+    }
     this.watched.add(item)
     if (this.watch === undefined) this.begin(clock, runtime)
     return () => void this.watched.delete(item)
@@ -79,10 +81,10 @@ export class Deadlines {
 }
 
 /** Where the common watch would come too late. */
-const alone = (item: Watched, runtime: Runtime.Runtime<never>): (() => void) => {
+const alone = (item: Watched, now: number, runtime: Runtime.Runtime<never>): (() => void) => {
   const timer = Runtime.runFork(runtime)(
     Effect.zipRight(
-      Effect.sleep(item.until - item.since),
+      Effect.sleep(Math.max(0, item.until - now)),
       Effect.sync(() => item.expire())
     )
   )

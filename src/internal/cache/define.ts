@@ -1,12 +1,12 @@
 /** From the options a program gives to the checked definition of a cache. */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
+import type * as CacheBatch from "../../CacheBatch.js"
 import * as CacheConfig from "../../CacheConfig.js"
 import type * as CacheError from "../../CacheError.js"
 import { invalidConfig } from "../../CacheError.js"
@@ -20,111 +20,19 @@ import { localKey } from "../configLocal.js"
 import { digest } from "../keyText.js"
 import * as Check from "../options.js"
 import type { Definition } from "./model.js"
+import { TypeId as BatchTypeId } from "../../CacheBatch.js"
+import { defaultRevalidateWithin } from "../constants.js"
+import { groupTag } from "../groups.js"
+import { Accesses } from "./accesses.js"
+import { earlyOf } from "./early.js"
+import { holdOffsOf } from "./holdOffs.js"
+import { lifetimesOf } from "./lifetimes.js"
+import type { Options } from "./options.js"
+import { checks } from "./options.js"
+import { isPolicy, orElse } from "./policy.js"
 import type { Settings } from "./settings.js"
 
 type DurationInput = Duration.DurationInput
-
-/**
- * The options of `Cache.make` without their types' finer points: which Schema goes with which parameter is seen to
- * there, and not told again here.
- */
-export interface Options<K, A, E, R> {
-  readonly key?: Schema.Schema.AnyNoContext | undefined
-  readonly keys?: CacheKey.KeyCodec<K> | undefined
-  readonly success?: Schema.Schema.AnyNoContext | undefined
-  readonly failure?: Schema.Schema.AnyNoContext | undefined
-  readonly lookup: (key: K) => Effect.Effect<A, E, R>
-  readonly timeToLive?: DurationInput | ((value: A, key: K) => DurationInput) | undefined
-  readonly failureTimeToLive?:
-    | DurationInput
-    | ((error: E, key: K) => DurationInput)
-    | Readonly<Record<string, DurationInput | undefined>>
-    | undefined
-  readonly staleWhileRevalidate?: DurationInput | undefined
-  readonly staleIfError?: DurationInput | undefined
-  readonly loadDeadline?: DurationInput | undefined
-  readonly waitFresh?: DurationInput | undefined
-  readonly waitStale?: DurationInput | undefined
-  readonly mode?: CacheConfig.Mode | undefined
-  readonly traceHits?: boolean | undefined
-  readonly tags?: ReadonlyArray<string> | ((value: A, key: K) => ReadonlyArray<string>) | undefined
-  readonly when?: ((key: K) => boolean) | undefined
-  readonly cacheIf?: ((exit: Exit.Exit<A, E>, key: K) => boolean) | undefined
-  readonly version?: string | undefined
-  readonly strict?: boolean | undefined
-  readonly requirements?: "captured" | "caller" | undefined
-}
-
-const perTag: Check.Check = (value) => {
-  if (typeof value !== "object" || value === null || Duration.isDuration(value) || Array.isArray(value)) {
-    return Check.durationOrFunction(value)
-  }
-  for (const [tag, duration] of Object.entries(value)) {
-    const issue = duration === undefined ? undefined : Check.duration(duration)
-    if (issue !== undefined) return { reason: `${tag}: ${issue.reason}`, hint: issue.hint }
-  }
-  return undefined
-}
-
-const checks: Record<keyof Options<never, never, never, never>, Check.Check> = {
-  key: Check.schema,
-  keys: Check.any,
-  success: Check.schema,
-  failure: Check.schema,
-  lookup: Check.isFunction,
-  timeToLive: Check.durationOrFunction,
-  failureTimeToLive: perTag,
-  staleWhileRevalidate: Check.duration,
-  staleIfError: Check.duration,
-  loadDeadline: Check.duration,
-  waitFresh: Check.duration,
-  waitStale: Check.duration,
-  mode: Check.oneOf("default", "no-store", "reload", "no-cache", "force-cache", "only-if-cached"),
-  traceHits: Check.boolean,
-  tags: Check.tags,
-  when: Check.isFunction,
-  cacheIf: Check.isFunction,
-  version: Check.text,
-  strict: Check.boolean,
-  requirements: Check.oneOf("captured", "caller")
-}
-
-/** A duration given by a function cannot be checked before it is there: a bad one is the load's defect. */
-const millisOf = (input: DurationInput): number => {
-  const issue = Check.duration(input)
-  if (issue !== undefined) throw new RangeError(`a time to live ${issue.reason}; ${issue.hint}`)
-  return Check.millisOf(input)
-}
-
-const timeToLiveOf = <K, A, E, R>(
-  { timeToLive }: Options<K, A, E, R>,
-  config: CacheConfig.CacheConfig
-): Definition<K, A, E, R>["timeToLive"] => {
-  if (typeof timeToLive === "function") return (value, key) => millisOf(timeToLive(value, key))
-  const fixed = timeToLive === undefined ? Duration.toMillis(config.timeToLive) : millisOf(timeToLive)
-  return () => fixed
-}
-
-const tagOf = (error: unknown): string | undefined =>
-  typeof error === "object" && error !== null && "_tag" in error && typeof error._tag === "string"
-    ? error._tag
-    : undefined
-
-const isPerTag = (value: object): value is Readonly<Record<string, DurationInput | undefined>> =>
-  !Duration.isDuration(value) && !Array.isArray(value)
-
-const failureTimeToLiveOf = <K, A, E, R>({
-  failureTimeToLive
-}: Options<K, A, E, R>): Definition<K, A, E, R>["failureTimeToLive"] => {
-  if (failureTimeToLive === undefined) return () => 0
-  if (typeof failureTimeToLive === "function") return (error, key) => millisOf(failureTimeToLive(error, key))
-  if (typeof failureTimeToLive === "object" && isPerTag(failureTimeToLive)) {
-    const table = new Map(Object.entries(failureTimeToLive))
-    return (error) => millisOf(table.get(tagOf(error) ?? "") ?? 0)
-  }
-  const fixed = millisOf(failureTimeToLive)
-  return () => fixed
-}
 
 const settingsOf = <K, A, E, R>(options: Options<K, A, E, R>, config: CacheConfig.CacheConfig): Settings => {
   const millis = (own: DurationInput | undefined, common: Duration.Duration) => Check.millisOf(own ?? common)
@@ -194,15 +102,57 @@ const captured = <R>(context: Context.Context<R>): Context.Context<never> => {
   return Context.unsafeMake(all)
 }
 
+/** Tags that are known before there is a value, and those that are computed from it. */
+const tagsOf = <K, A, E, R>({
+  group,
+  tags
+}: Options<K, A, E, R>): Pick<Definition<K, A, E, R>, "keyTags" | "groupTags" | "tags"> => {
+  const fixed = typeof tags === "function" ? [] : (tags ?? [])
+  const keyTags = group === undefined ? () => fixed : (key: K) => [...fixed, groupTag(group(key))]
+  const groupTags = group === undefined ? () => [] : (key: K) => [groupTag(group(key))]
+  const own = typeof tags === "function" ? tags : () => fixed
+  return {
+    keyTags,
+    groupTags,
+    tags: group === undefined ? own : (value, key) => [...own(value, key), ...groupTags(key)]
+  }
+}
+
+const millisOr = (input: DurationInput | undefined, otherwise: number): number =>
+  input === undefined ? otherwise : Check.millisOf(input)
+
+/** The part of a cache that its policy decides. */
+const behaviourOf = <K, A, E, R>(options: Options<K, A, E, R>, config: CacheConfig.CacheConfig) => {
+  const lifetimes = lifetimesOf(options, config)
+  const retention = options.revalidate === undefined ? 0 : defaultRevalidateWithin
+  return {
+    batch: BatchTypeId in options.lookup ? (options.lookup as CacheBatch.Lookup<K, A, E, R>)[BatchTypeId] : undefined,
+    revalidate: options.revalidate,
+    revalidateWithin: millisOr(options.revalidateWithin, retention),
+    retry: options.retry,
+    bulkhead: options.bulkhead,
+    holdOffs: holdOffsOf<E>(options),
+    early: earlyOf(options),
+    accesses: lifetimes.usesAccess ? new Accesses() : undefined,
+    failsafeWhen: options.failsafeWhen,
+    settings: settingsOf(options, config),
+    lifetimes,
+    ...tagsOf(options)
+  }
+}
+
 export const define = <K, A, E, R>(
   name: string,
-  options: Options<K, A, E, R>
+  own: Options<K, A, E, R>
 ): Effect.Effect<
   Definition<K, A, E, R>,
   CacheError.InvalidConfig | CacheError.StoreFailure,
   CacheStore.CacheStore | R | Scope.Scope
 > =>
   Effect.gen(function* () {
+    const { policy, ...said } = own
+    // the policy's own checks are those of the options that it stands for
+    const options: Options<K, A, E, R> = isPolicy(policy) ? orElse(said, policy.options) : own
     yield* Check.check({ ...options, name, lookup: options.lookup }, { name: Check.regionName, ...checks }, [
       "name",
       "lookup"
@@ -211,19 +161,18 @@ export const define = <K, A, E, R>(
     const store = yield* CacheStore.CacheStore
     yield* checkFailures(name, options, store)
     const context = yield* Effect.context<R>()
-    const region = yield* store.region<A, E>({ name, codec: codecOf(options) })
-    const { tags } = options
-    const fixedTags = typeof tags === "function" ? [] : (tags ?? [])
+    const region = yield* store.region<A, E>({
+      name,
+      codec: codecOf(options),
+      timeToIdle: millisOr(options.timeToIdle, Infinity),
+      timeToLive: options.tierTimeToLive?.map(Check.millisOf) ?? []
+    })
     return {
       name,
       keys: keysOf(options, config),
       lookup: options.lookup,
       context: options.requirements === "caller" ? undefined : captured(context),
-      settings: settingsOf(options, config),
-      timeToLive: timeToLiveOf(options, config),
-      failureTimeToLive: failureTimeToLiveOf(options),
-      tags: typeof tags === "function" ? tags : () => fixedTags,
-      failureTags: fixedTags,
+      ...behaviourOf(options, config),
       when: options.when,
       cacheIf: options.cacheIf,
       strict: options.strict ?? false,

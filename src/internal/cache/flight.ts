@@ -5,11 +5,9 @@
  * callers come and go. When the last of them leaves, and the cache has not taken the flight over for itself, it is
  * interrupted. A flight lands exactly once; what it brings is the same for all who wait.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
 import type * as Tracer from "effect/Tracer"
 import type * as CacheEntry from "../../CacheEntry.js"
 import type { Settings } from "./settings.js"
@@ -35,6 +33,18 @@ export interface Load<K, A, E> {
   conclusion: Landing<A, E> | undefined
   /** What may be served if the load fails. */
   readonly previous: CacheEntry.CacheEntry<A, E> | undefined
+  /** What is there, whether or not it may be served: for the source to say that it is right still. */
+  readonly known: CacheEntry.CacheEntry<A, E> | undefined
+}
+
+const listen = <L>(listeners: Set<L>, listener: L): (() => void) => {
+  listeners.add(listener)
+  return () => void listeners.delete(listener)
+}
+
+const now = <Args extends ReadonlyArray<unknown>>(listener: (...args: Args) => void, ...args: Args): (() => void) => {
+  listener(...args)
+  return () => {}
 }
 
 /** Spans of waiters that a load is linked to: enough to follow, bounded for a key that thousands wait for. */
@@ -50,6 +60,11 @@ export class Flight<K, A, E> implements Load<K, A, E> {
   landing: Landing<A, E> | undefined = undefined
   conclusion: Landing<A, E> | undefined = undefined
   previous: CacheEntry.CacheEntry<A, E> | undefined = undefined
+  known: CacheEntry.CacheEntry<A, E> | undefined = undefined
+  /** Of what is there, for nobody in particular. */
+  isRefresh = false
+  /** Begun before the end of what is there, which is therefore no reason not to load. */
+  isEarly = false
   /** Whether it is known yet if there is something `previous`. */
   located = false
   startedAt = 0
@@ -57,8 +72,9 @@ export class Flight<K, A, E> implements Load<K, A, E> {
   cancelDeadline: (() => void) | undefined = undefined
   private waiting: Array<Tracer.AnySpan> | undefined = undefined
   private linked = 0
-  private landed: Deferred.Deferred<Landing<A, E>> | undefined = undefined
-  private found: Deferred.Deferred<void> | undefined = undefined
+  /** Who is told of the landing, and who of it being known what there is. Made only when somebody waits. */
+  private landed: Set<(landing: Landing<A, E>) => void> | undefined = undefined
+  private found: Set<() => void> | undefined = undefined
 
   constructor(
     readonly id: string,
@@ -78,23 +94,30 @@ export class Flight<K, A, E> implements Load<K, A, E> {
     return (this.settings.timeToLive ?? Infinity) <= (settings.timeToLive ?? Infinity)
   }
 
-  /** Waits for the landing. A Deferred is made only here, so a load that ends at once never pays for one. */
+  /** Calls back when it lands, or has landed; answers how to have it not called. */
+  onLanding(listener: (landing: Landing<A, E>) => void): () => void {
+    return this.landing === undefined ? listen((this.landed ??= new Set()), listener) : now(listener, this.landing)
+  }
+
+  onLocated(listener: () => void): () => void {
+    return this.located ? now(listener) : listen((this.found ??= new Set()), listener)
+  }
+
   get awaitLanding(): Effect.Effect<Landing<A, E>> {
     if (this.landing !== undefined) return Effect.succeed(this.landing)
-    this.landed ??= Deferred.unsafeMake(FiberId.none)
-    return Deferred.await(this.landed)
+    return Effect.async((resume) => Effect.sync(this.onLanding((landing) => resume(Effect.succeed(landing)))))
   }
 
   get awaitLocated(): Effect.Effect<void> {
     if (this.located) return Effect.void
-    this.found ??= Deferred.unsafeMake(FiberId.none)
-    return Deferred.await(this.found)
+    return Effect.async((resume) => Effect.sync(this.onLocated(() => resume(Effect.void))))
   }
 
   locate(previous: CacheEntry.CacheEntry<A, E> | undefined): void {
     this.previous = previous
     this.located = true
-    if (this.found !== undefined) Deferred.unsafeDone(this.found, Effect.void)
+    for (const listener of this.found ?? []) listener()
+    this.found = undefined
   }
 
   /** Later landings are of no account: the first one is what everybody got. */
@@ -103,7 +126,8 @@ export class Flight<K, A, E> implements Load<K, A, E> {
     this.landing = landing
     this.cancelDeadline?.()
     if (!this.located) this.locate(this.previous)
-    if (this.landed !== undefined) Deferred.unsafeDone(this.landed, Effect.succeed(landing))
+    for (const listener of this.landed ?? []) listener(landing)
+    this.landed = undefined
   }
 
   /** Links the load and a waiter who came later, both ways once both spans are there. */
@@ -127,7 +151,3 @@ export const giveUpOn = <K, A, E>(flight: Flight<K, A, E>): Effect.Effect<void> 
   flight.fiber === undefined
     ? Effect.void
     : Effect.asVoid(Effect.zipRight(Fiber.interruptFork(flight.fiber), flight.awaitLanding))
-
-/** Ends the flight and waits until its finalizers have run. */
-export const interrupt = <K, A, E>(flight: Flight<K, A, E>): Effect.Effect<void> =>
-  flight.fiber === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(flight.fiber))

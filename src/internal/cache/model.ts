@@ -2,10 +2,19 @@
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import type * as Option from "effect/Option"
+import type * as Schedule from "effect/Schedule"
+import type { Previous } from "../../Cache.js"
+import type { Lookup, TypeId } from "../../CacheBatch.js"
 import type * as CacheEntry from "../../CacheEntry.js"
 import type * as CacheKey from "../../CacheKey.js"
+import type { Bulkhead } from "../../CachePolicy.js"
 import type * as CacheStore from "../../CacheStore.js"
 import type * as CacheEvents from "../../observe/CacheEvents.js"
+import type { Accesses } from "./accesses.js"
+import type { Early } from "./early.js"
+import type { HoldOffs } from "./holdOffs.js"
+import type { Lifetimes } from "./lifetimes.js"
 import type { Settings } from "./settings.js"
 
 /**
@@ -18,13 +27,24 @@ export interface Definition<K, A, E, R> {
   readonly lookup: (key: K) => Effect.Effect<A, E, R>
   /** The lookup's requirements where they were captured; `undefined` where they are left at the call site. */
   readonly context: Context.Context<never> | undefined
+  /** Where the lookup takes many keys at once. */
+  readonly batch: Lookup<K, A, E, R>[TypeId] | undefined
+  readonly revalidate: ((key: K, previous: Previous<A>) => Effect.Effect<Option.Option<A>, E, R>) | undefined
+  /** Milliseconds that what is no longer fresh is kept for it. */
+  readonly revalidateWithin: number
+  readonly retry: Schedule.Schedule<unknown, E> | undefined
+  readonly bulkhead: Bulkhead | undefined
+  readonly holdOffs: HoldOffs<E> | undefined
+  readonly early: Early | undefined
+  readonly accesses: Accesses | undefined
+  readonly failsafeWhen: ((error: E, key: K) => boolean) | undefined
   readonly settings: Settings
-  /** Milliseconds that a success, or a failure, may be kept; 0 for not at all. May throw: then the load is a defect. */
-  readonly timeToLive: (value: A, key: K) => number
-  readonly failureTimeToLive: (error: E, key: K) => number
+  readonly lifetimes: Lifetimes<K, A, E>
   readonly tags: (value: A, key: K) => ReadonlyArray<string>
-  /** Of kept failures: the tags that are known before there is a value. */
-  readonly failureTags: ReadonlyArray<string>
+  /** The tags that are known before there is a value: all that a kept failure has. */
+  readonly keyTags: (key: K) => ReadonlyArray<string>
+  /** Of those, the one that is made of the key, if any. */
+  readonly groupTags: (key: K) => ReadonlyArray<string>
   readonly when: ((key: K) => boolean) | undefined
   readonly cacheIf: ((exit: Exit.Exit<A, E>, key: K) => boolean) | undefined
   readonly strict: boolean

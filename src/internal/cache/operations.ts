@@ -13,7 +13,10 @@ import { isDigest } from "../keyText.js"
 import * as Check from "../options.js"
 import type { Core } from "./core.js"
 import type { Settings } from "./settings.js"
-import { judge, makeEntry } from "./settings.js"
+import { chanceOf } from "../chance.js"
+import { unknown } from "./accesses.js"
+import { shortened } from "./lifetimes.js"
+import { judge, makeEntry, mayFallBackOn } from "./settings.js"
 import { steadyMillis } from "../steady.js"
 
 type StoreFailure = CacheError.StoreFailure
@@ -62,11 +65,37 @@ export const getOption = <K, A, E, R>(core: Core<K, A, E, R>, key: K): Effect.Ef
     })
   )
 
+/** What is kept for its source's sake alone is no value that could be had. */
+export const has = <K, A, E, R>(core: Core<K, A, E, R>, key: K): Effect.Effect<boolean, E> =>
+  Effect.withFiberRuntime((fiber) =>
+    Effect.map(
+      peek(core, key),
+      (entry) => entry !== undefined && mayFallBackOn(entry, core.settingsOf(fiber), core.clock.now(fiber))
+    )
+  )
+
 /** The synchronous view, where that is all there is. */
 const hereOf = <K, A, E, R>({
   definition: { region },
   isClosed
 }: Core<K, A, E, R>): CacheStore.LiveView<A, E> | undefined => (region.complete && !isClosed ? region.near : undefined)
+
+/** One event for each operation, once it has been done. */
+const tell = <K, A, E, R>(
+  { definition: { events, name } }: Core<K, A, E, R>,
+  by: "keys" | "tags" | "all" | "clear" | "set",
+  count: number
+): void => {
+  if (events.isHeard) events.publish({ _tag: "Invalidated", cache: name, by, count })
+}
+
+const telling = <X, E2, K, A, E, R>(
+  core: Core<K, A, E, R>,
+  by: "keys" | "tags" | "all" | "clear" | "set",
+  count: number,
+  effect: Effect.Effect<X, E2>
+): Effect.Effect<X, E2> =>
+  core.definition.events.isHeard ? Effect.tap(effect, () => Effect.sync(() => tell(core, by, count))) : effect
 
 /** The keys' texts, or what is wrong with the first that cannot be a key. */
 const encodeAll = <K, A, E, R>(
@@ -92,17 +121,22 @@ const written = <K, A, E, R>(
     readonly tags: ReadonlyArray<string> | undefined
     readonly settings: Settings
     readonly now: number
+    readonly chance: () => number
   }
 ): CacheEntry.CacheEntry<A, E> | undefined => {
   const { now, settings } = options
-  const timeToLive = options.timeToLive ?? settings.timeToLive ?? definition.timeToLive(value, key)
-  const tags = options.tags ?? definition.tags(value, key)
+  const { lifetimes } = definition
+  const said = options.timeToLive ?? settings.timeToLive ?? lifetimes.success(value, key, unknown)
+  const timeToLive = shortened(said, lifetimes, options.chance)
+  const tags =
+    options.tags === undefined ? definition.tags(value, key) : [...options.tags, ...definition.groupTags(key)]
   const entry = makeEntry<A, E>({
     exit: Exit.succeed(value),
     startedAt: now,
     endedAt: now,
     timeToLive,
     settings,
+    keptFor: definition.revalidateWithin,
     tags: settings.tags.length === 0 ? tags : [...tags, ...settings.tags],
     keyText: isDigest(id) ? definition.keys.textOf(key) : undefined
   })
@@ -123,16 +157,24 @@ export const setMany = <K, A, E, R>(
     )
     if (!("length" in ids)) return Effect.fail(ids)
     const timeToLive = options?.timeToLive === undefined ? undefined : Check.millisOf(options.timeToLive)
-    const given = { timeToLive, tags: options?.tags, settings: core.settingsOf(fiber), now: core.clock.now(fiber) }
+    const given = {
+      timeToLive,
+      tags: options?.tags,
+      settings: core.settingsOf(fiber),
+      now: core.clock.now(fiber),
+      chance: () => chanceOf(fiber)
+    }
     const entries = all.map((pair, index) => written(core, pair, ids[index]!, given))
     const here = hereOf(core)
-    return here === undefined
-      ? core.loader.overtake(ids, writeTo(core.definition.region, ids, entries))
-      : core.loader.overtakeHere(ids, (id, index) => {
-          const entry = entries[index]
-          if (entry === undefined) here.delete(id)
-          else here.set(id, entry, undefined)
-        })
+    const done =
+      here === undefined
+        ? core.loader.overtake(ids, writeTo(core.definition.region, ids, entries))
+        : core.loader.overtakeHere(ids, (id, index) => {
+            const entry = entries[index]
+            if (entry === undefined) here.delete(id)
+            else here.set(id, entry, undefined)
+          })
+    return telling(core, "set", ids.length, done)
   })
   return options === undefined
     ? write
@@ -163,20 +205,34 @@ export const invalidateMany = <K, A, E, R>(
     const ids = encodeAll(core, Array.from(keys))
     if (!("length" in ids)) return Effect.fail(ids)
     const here = hereOf(core)
-    if (here !== undefined) return core.loader.overtakeHere(ids, (id) => here.delete(id))
-    return ids.length === 0
-      ? Effect.void
-      : Effect.asVoid(core.loader.overtake(ids, core.definition.region.deleteMany(ids)))
+    if (ids.length === 0) return Effect.void
+    const done =
+      here === undefined
+        ? Effect.asVoid(core.loader.overtake(ids, core.definition.region.deleteMany(ids)))
+        : core.loader.overtakeHere(ids, (id) => here.delete(id))
+    return telling(core, "keys", ids.length, done)
   })
 
 export const invalidateTags = <K, A, E, R>(
   core: Core<K, A, E, R>,
   tags: ReadonlyArray<string>
 ): Effect.Effect<void, StoreFailure> =>
-  tags.length === 0 ? Effect.void : core.loader.overtake(undefined, core.definition.region.invalidateTags(tags))
+  tags.length === 0
+    ? Effect.void
+    : telling(core, "tags", tags.length, core.loader.overtake(undefined, core.definition.region.invalidateTags(tags)))
+
+/** What is stored stays where it is until it is read, or swept up: so this takes no longer for a million entries. */
+export const invalidateAll = <K, A, E, R>(core: Core<K, A, E, R>): Effect.Effect<void, StoreFailure> =>
+  Effect.suspend(() => {
+    core.definition.holdOffs?.forgetAll()
+    return telling(core, "all", 1, core.loader.overtake(undefined, core.definition.region.invalidateAll))
+  })
 
 export const clear = <K, A, E, R>(core: Core<K, A, E, R>): Effect.Effect<number, StoreFailure> =>
-  core.loader.overtake(undefined, core.definition.region.clear)
+  Effect.suspend(() => {
+    core.definition.holdOffs?.forgetAll()
+    return telling(core, "clear", 1, core.loader.overtake(undefined, core.definition.region.clear))
+  })
 
 /**
  * The epoch of every tier, and then the entry, for a tiered store that has it near does not ask the farther tier. While
@@ -204,8 +260,9 @@ export const expire = <K, A, E, R>(
         Effect.flatMap(steadyMillis, (now) => {
           if (found === undefined) return Effect.asVoid(core.definition.region.deleteMany([id]))
           const entry = { ...found.entry, freshUntil: Math.min(found.entry.freshUntil, now) }
-          const { staleIfError, staleWhileRevalidate } = core.definition.settings
-          const staleUntil = Math.min(entry.staleUntil, entry.freshUntil + Math.max(staleIfError, staleWhileRevalidate))
+          const { revalidateWithin, settings } = core.definition
+          const kept = Math.max(settings.staleIfError, settings.staleWhileRevalidate, revalidateWithin)
+          const staleUntil = Math.min(entry.staleUntil, entry.freshUntil + kept)
           // held against what happens meanwhile, so that nothing invalidated or replaced comes back
           const write = { key: id, entry: { ...entry, staleUntil }, since: epoch }
           return staleUntil <= now
@@ -233,6 +290,7 @@ export const stats = <K, A, E, R>(core: Core<K, A, E, R>): Effect.Effect<CacheSt
       new CacheStats.CacheStats({
         ...core.counters,
         name: core.definition.name,
+        loadTimes: core.counters.latencies.buckets,
         inFlight: core.loader.inFlight,
         tiers: tiers.map((tier) => new CacheStats.TierSize(tier))
       })

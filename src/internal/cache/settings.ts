@@ -74,6 +74,10 @@ export const judge = (entry: Entry | undefined, settings: Settings, now: number)
   }
 }
 
+/** Whether a load that fails may be answered with it. */
+export const mayFallBackOn = (entry: Entry, { staleIfError, staleWhileRevalidate }: Settings, now: number): boolean =>
+  now < Math.min(entry.staleUntil, entry.freshUntil + Math.max(staleIfError, staleWhileRevalidate))
+
 /** Makes the entry of an Exit that is to live for `timeToLive` milliseconds from when its load started. */
 export const makeEntry = <A, E>(options: {
   readonly exit: Exit.Exit<A, E>
@@ -81,6 +85,8 @@ export const makeEntry = <A, E>(options: {
   readonly endedAt: number
   readonly timeToLive: number
   readonly settings: Settings
+  /** Milliseconds that it is kept past its freshness for other reasons. */
+  readonly keptFor: number
   readonly tags: ReadonlyArray<string>
   readonly keyText: string | undefined
 }): CacheEntry.CacheEntry<A, E> => {
@@ -90,7 +96,7 @@ export const makeEntry = <A, E>(options: {
     exit: options.exit,
     createdAt: options.startedAt,
     freshUntil: until,
-    staleUntil: until + Math.max(staleIfError, staleWhileRevalidate),
+    staleUntil: until + Math.max(staleIfError, staleWhileRevalidate, options.keptFor),
     tags: options.tags,
     // the clock may have been set back meanwhile
     loadMillis: Math.max(0, options.endedAt - options.startedAt),

@@ -61,6 +61,7 @@ export class StoreGuard<A, E> {
   private get recovered(): Effect.Effect<void> {
     if (!this.degraded) return Effect.void
     this.degraded = false
+    this.definition.events.publish({ _tag: "StoreRecovered", cache: this.definition.name })
     return Effect.logInfo(`larder: cache '${this.definition.name}' has its store back`)
   }
 }

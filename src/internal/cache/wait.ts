@@ -1,8 +1,15 @@
 /** How long a get waits for a flight. */
 import * as Effect from "effect/Effect"
-import type { SteadyClock } from "../steady.js"
-import type { Call } from "./core.js"
+import type { Call } from "./call.js"
+import type { Deadlines } from "./deadlines.js"
 import type { Flight, Landing } from "./flight.js"
+import { runtimeOf } from "./inherit.js"
+import { mayFallBackOn, type Settings } from "./settings.js"
+import type { SteadyClock } from "../steady.js"
+
+/** Whether a get that waits no longer can be served what was there before. */
+export const hasStale = <K, A, E>({ previous }: Flight<K, A, E>, settings: Settings, now: number): boolean =>
+  previous !== undefined && mayFallBackOn(previous, settings, now)
 
 export const timedOut = Symbol("timed out")
 
@@ -10,13 +17,37 @@ export const timedOut = Symbol("timed out")
 export const landingOf = <K, A, E>(
   flight: Flight<K, A, E>,
   { fiber, settings, startedAt }: Call,
+  deadlines: Deadlines,
   clock: SteadyClock
 ): Effect.Effect<Landing<A, E> | typeof timedOut> => {
-  if (settings.waitFresh === Infinity && settings.waitStale === Infinity) return flight.awaitLanding
-  const until = (wait: number) => Effect.sleep(Math.max(0, startedAt + wait - clock.now(fiber)))
-  const limit = Effect.suspend(() => until(flight.previous === undefined ? settings.waitFresh : settings.waitStale))
-  const timer = flight.located
-    ? limit
-    : Effect.raceFirst(until(settings.waitFresh), Effect.zipRight(flight.awaitLocated, limit))
-  return Effect.raceFirst(flight.awaitLanding, Effect.as(timer, timedOut))
+  const { waitFresh, waitStale } = settings
+  if (waitFresh === Infinity && waitStale === Infinity) return flight.awaitLanding
+  return Effect.async((resume) => {
+    let disarm = () => {}
+    const end = (how: Landing<A, E> | typeof timedOut) => {
+      disarm()
+      resume(Effect.succeed(how))
+    }
+    const arm = (wait: number, expire: () => void) => {
+      disarm()
+      if (wait === Infinity) return
+      disarm = deadlines.add({ expire, since: startedAt, until: startedAt + wait }, fiber, runtimeOf(undefined, fiber))
+    }
+    const waitForFresh = () => arm(waitFresh, () => end(timedOut))
+    /** What could be served when the wait began may have come to its end meanwhile. */
+    const wait = () => {
+      if (hasStale(flight, settings, clock.now(fiber))) {
+        arm(waitStale, () => (hasStale(flight, settings, clock.now(fiber)) ? end(timedOut) : waitForFresh()))
+      } else waitForFresh()
+    }
+    // until it is known whether there is something to be served, there may be nothing
+    if (!flight.located) waitForFresh()
+    const forgetLocated = flight.onLocated(wait)
+    const forgetLanding = flight.onLanding(end)
+    return Effect.sync(() => {
+      disarm()
+      forgetLocated()
+      forgetLanding()
+    })
+  })
 }

@@ -18,7 +18,7 @@ import type * as CacheError from "../../CacheError.js"
 import * as CacheStore from "../../CacheStore.js"
 import * as Build from "../cache/build.js"
 import type { Core } from "../cache/core.js"
-import type { Options } from "../cache/define.js"
+import type { Options } from "../cache/options.js"
 import { closed } from "../store/service.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>

@@ -8,7 +8,7 @@ import type * as CacheConfig from "../../CacheConfig.js"
 import * as CacheError from "../../CacheError.js"
 import * as CacheKey from "../../CacheKey.js"
 import type * as CacheStore from "../../CacheStore.js"
-import type { Options as CacheOptions } from "../cache/define.js"
+import type { Options as CacheOptions } from "../cache/options.js"
 import type { Target } from "../cache/get.js"
 import { Get } from "../cache/get.js"
 import { localOf } from "../configLocal.js"
@@ -21,12 +21,25 @@ type Args = ReadonlyArray<unknown>
 export interface Options<A, E>
   extends Omit<
     CacheOptions<Args, A, E, never>,
-    "key" | "keys" | "lookup" | "when" | "cacheIf" | "timeToLive" | "failureTimeToLive" | "tags" | "requirements"
+    | "key"
+    | "keys"
+    | "lookup"
+    | "revalidate"
+    | "when"
+    | "cacheIf"
+    | "timeToLive"
+    | "failureTimeToLive"
+    | "tags"
+    | "group"
+    | "failsafeWhen"
+    | "requirements"
   > {
   readonly key?: Schema.Schema.AnyNoContext | ((...args: Args) => unknown) | undefined
   readonly timeToLive?: unknown
   readonly failureTimeToLive?: unknown
   readonly tags?: unknown
+  readonly group?: unknown
+  readonly failsafeWhen?: unknown
   readonly when?: unknown
   readonly cacheIf?: unknown
   readonly mode?: CacheConfig.Mode | undefined
@@ -73,7 +86,7 @@ export class CachedFunction<A, E, R> implements Target<Args, A, E, R | CacheStor
     private readonly options: Options<A, E>,
     private readonly f: (...args: Args) => Effect.Effect<A, E, R>
   ) {
-    const { cacheIf, failureTimeToLive, key, tags, timeToLive, when, ...rest } = options
+    const { cacheIf, failsafeWhen, failureTimeToLive, group, key, tags, timeToLive, when, ...rest } = options
     const all = {
       ...rest,
       // a key that is none is told with all other issues, when the options are checked
@@ -82,6 +95,8 @@ export class CachedFunction<A, E, R> implements Target<Args, A, E, R | CacheStor
       timeToLive: spread(timeToLive),
       failureTimeToLive: spread(failureTimeToLive),
       tags: spread(tags),
+      group: spreadArgs(group),
+      failsafeWhen: spread(failsafeWhen),
       when: spreadArgs(when),
       cacheIf: spread(cacheIf),
       requirements: "caller"
@@ -143,6 +158,8 @@ export class CachedFunction<A, E, R> implements Target<Args, A, E, R | CacheStor
       ),
     invalidate: (...args: Args) => this.on((cache) => cache.invalidate(args)),
     invalidateTags: (tags: ReadonlyArray<string>) => this.on((cache) => cache.invalidateTags(tags)),
+    invalidateGroup: (group: string) => this.on((cache) => cache.invalidateGroup(group)),
+    invalidateAll: Effect.suspend(() => this.on((cache) => cache.invalidateAll)),
     clear: Effect.suspend(() => this.on((cache) => cache.clear)),
     stats: Effect.suspend(() => this.on((cache) => cache.stats))
   }
@@ -177,6 +194,8 @@ export const effect = <A, E, R>(name: string, options: object, self: Effect.Effe
       clear: controls.clear,
       stats: controls.stats,
       invalidateTags: controls.invalidateTags,
+      invalidateGroup: controls.invalidateGroup,
+      invalidateAll: controls.invalidateAll,
       peek: Effect.suspend(() => controls.peek()),
       has: Effect.suspend(() => controls.has()),
       set: (value: A, options?: Cache.SetOptions) => controls.set([], value, options),

@@ -58,6 +58,8 @@ export const wrap = <ER>(
     refresh: (...args: ReadonlyArray<unknown>) => run(runtime, controls.refresh(...args)),
     invalidate: (...args: ReadonlyArray<unknown>) => run(runtime, controls.invalidate(...args)),
     invalidateTags: (tags: ReadonlyArray<string>) => run(runtime, controls.invalidateTags(tags)),
+    invalidateGroup: (group: string) => run(runtime, controls.invalidateGroup(group)),
+    invalidateAll: () => run(runtime, controls.invalidateAll),
     clear: () => run(runtime, controls.clear),
     stats: () => run(runtime, controls.stats)
   })

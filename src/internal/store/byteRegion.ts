@@ -9,6 +9,7 @@ import type * as Codec from "../../codec/Codec.js"
 import type * as CacheEvents from "../../observe/CacheEvents.js"
 import { hashKey, traced } from "../tracing.js"
 import { steadyMillis } from "../steady.js"
+import { endingBy } from "./endingBy.js"
 import { onOurClock } from "./ourClock.js"
 
 export interface ByteRegionOptions<A, E> {
@@ -17,7 +18,18 @@ export interface ByteRegionOptions<A, E> {
   readonly engine: CacheStore.Engine
   readonly codec: Codec.EntryCodec<A, E>
   readonly events: CacheEvents.Service
+  /** Milliseconds without a reading after which an entry is gone. */
+  readonly timeToIdle: number
+  /** Milliseconds that an entry is kept at most from when it came. */
+  readonly timeToLive: number
 }
+
+/** The part of its idle time after which a reading renews an entry: each time would be a write for each reading. */
+const renewAfter = 0.1
+
+/** What is there to be renewed. */
+const isUsed = ({ reclaimAt }: CacheStore.Row, { timeToIdle }: { readonly timeToIdle: number }, now: number): boolean =>
+  timeToIdle !== Infinity && reclaimAt - now <= timeToIdle * (1 - renewAfter)
 
 const span = <A, X>(options: ByteRegionOptions<A, X>, operation: string, keys: ReadonlyArray<string> | undefined) => ({
   kind: "client" as const,
@@ -32,6 +44,10 @@ const span = <A, X>(options: ByteRegionOptions<A, X>, operation: string, keys: R
         : { "cache.keys": keys.length })
   })
 })
+
+/** Not read for too long. An engine's own time is not asked, but where this is what it was told. */
+const isIdle = ({ timeToIdle }: { readonly timeToIdle: number }, row: CacheStore.Row, now: number): boolean =>
+  timeToIdle !== Infinity && now >= row.reclaimAt
 
 /** Decodes a row; what does not decode is reported, and answered with `undefined`. */
 const decodeRow = <A, E>(options: ByteRegionOptions<A, E>, row: CacheStore.Row) => {
@@ -54,16 +70,21 @@ const getMany = <A, E>(
   Effect.flatMap(steadyMillis, (now) =>
     Effect.flatMap(options.engine.getMany(keys), ({ epoch, rows }) => {
       const rotten: Array<string> = []
+      const used: Array<CacheStore.RowWrite> = []
       const found = rows.map((row): CacheStore.Found<A, E> | undefined => {
-        if (row === undefined) return undefined
+        if (row === undefined || isIdle(options, row, now)) return undefined
         const decoded = decodeRow(options, row)
         if (decoded === undefined) rotten.push(row.key)
         const entry = decoded && onOurClock(decoded, now)
+        if (entry !== undefined && isUsed(row, options, now)) {
+          used.push({ ...row, reclaimAt: Math.min(entry.staleUntil, now + options.timeToIdle), since: epoch })
+        }
         return entry && { entry, store: options.store, tier: 1 }
       })
-      if (rotten.length === 0) return Effect.succeed({ epoch, found, failure: undefined })
+      const renewed = used.length === 0 ? Effect.void : Effect.ignore(options.engine.setMany(used)) // what was read is right all the same
+      if (rotten.length === 0) return Effect.as(renewed, { epoch, found, failure: undefined })
       // Removing fences the keys, so a load that now fills the gap must start from the epoch after it.
-      return options.engine.deleteMany(rotten).pipe(
+      return Effect.zipRight(renewed, options.engine.deleteMany(rotten)).pipe(
         Effect.zipRight(options.engine.getMany([])),
         Effect.map((after) => ({ epoch: after.epoch, found, failure: undefined }))
       )
@@ -74,23 +95,47 @@ const setMany = <A, E>(
   options: ByteRegionOptions<A, E>,
   writes: ReadonlyArray<CacheStore.Write<A, E>>
 ): Effect.Effect<void, CacheError.StoreFailure | CacheError.CodecError> =>
-  Effect.flatMap(
-    Either.all(
-      writes.map(({ entry, key, since }) =>
-        Either.map(
-          options.codec.encode(entry),
-          (bytes): CacheStore.RowWrite => ({
-            key,
-            bytes,
-            tags: entry.tags,
-            reclaimAt: entry.staleUntil,
-            since: since as number | undefined // an engine's epochs are plain numbers: it never hands out another form
-          })
-        )
-      )
-    ),
-    (rows) => (rows.length === 0 ? Effect.void : options.engine.setMany(rows))
+  Effect.flatMap(steadyMillis, (now) =>
+    Effect.flatMap(
+      Either.all(
+        writes.map((write) => {
+          const { key, since } = write
+          const entry = endingBy(write.entry, now + options.timeToLive)
+          return Either.map(
+            options.codec.encode(entry),
+            (bytes): CacheStore.RowWrite => ({
+              key,
+              bytes,
+              tags: entry.tags,
+              reclaimAt: Math.min(entry.staleUntil, now + options.timeToIdle),
+              since: since as number | undefined // an engine's epochs are plain numbers: it never hands out another form
+            })
+          )
+        })
+      ),
+      (rows) => (rows.length === 0 ? Effect.void : options.engine.setMany(rows))
+    )
   )
+
+/** Where the engine does not tell more, what is outdated is not there. */
+const inspect = <A, E>(
+  options: ByteRegionOptions<A, E>,
+  key: string
+): Effect.Effect<ReadonlyArray<CacheStore.Inspection<A, E>>, CacheError.StoreFailure> => {
+  const { codec, engine, store } = options
+  const asked: Effect.Effect<Partial<CacheStore.InspectedRow> | undefined, CacheError.StoreFailure> =
+    engine.inspect?.(key) ?? Effect.map(engine.getMany([key]), ({ rows: [row] }) => row && { row })
+  return Effect.zipWith(asked, steadyMillis, (found, now) => [
+    {
+      store,
+      tier: 1,
+      entry: found?.row && Either.getOrUndefined(codec.decode(found.row.bytes)),
+      epoch: found?.epoch,
+      outdatedBy: found?.outdatedBy,
+      isIdle: found?.row !== undefined && isIdle(options, found.row, now)
+    }
+  ])
+}
 
 /** Rows that may still be served. A listing does not remove what does not decode: reading it will. */
 const entries = <A, E>(
@@ -99,7 +144,7 @@ const entries = <A, E>(
   Stream.unwrap(
     Effect.map(steadyMillis, (now) =>
       Stream.filterMap(options.engine.scan, (row) => {
-        const entry = Either.getOrUndefined(options.codec.decode(row.bytes))
+        const entry = isIdle(options, row, now) ? undefined : Either.getOrUndefined(options.codec.decode(row.bytes))
         const ours = entry && onOurClock(entry, now)
         return Option.fromNullable(ours && { key: row.key, entry: ours, bytes: row.bytes.byteLength })
       })
@@ -142,7 +187,13 @@ export const make = <A, E>(options: ByteRegionOptions<A, E>): CacheStore.Region<
     deleteMany: (keys) => traced("larder.store.delete", span(options, "delete", keys), () => engine.deleteMany(keys)),
     invalidateTags: (tags) =>
       traced("larder.store.invalidate_tags", span(options, "invalidate_tags", undefined), () => engine.bump(tags)),
+    invalidateAll: traced(
+      "larder.store.invalidate_all",
+      span(options, "invalidate_all", undefined),
+      () => engine.outdate ?? Effect.asVoid(engine.clear)
+    ),
     clear: traced("larder.store.clear", span(options, "clear", undefined), () => engine.clear),
+    inspect: (key) => inspect(options, key),
     entries: entries(options),
     sizes: sizes(options)
   }

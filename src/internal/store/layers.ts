@@ -1,7 +1,10 @@
 /** The machinery under the Layer combinators of `CacheStore`. */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 
@@ -18,7 +21,9 @@ const aroundRegion = <A, E>(region: CacheStore.Region<A, E>, around: Around): Ca
   setMany: (writes) => around("set", region.setMany(writes)),
   deleteMany: (keys) => around("delete", region.deleteMany(keys)),
   invalidateTags: (tags) => around("invalidate_tags", region.invalidateTags(tags)),
+  invalidateAll: around("invalidate_all", region.invalidateAll),
   clear: around("clear", region.clear),
+  inspect: (key) => around("inspect", region.inspect(key)),
   sizes: around("sizes", region.sizes)
 })
 
@@ -43,3 +48,29 @@ export const reasonOf = (cause: Cause.Cause<unknown>): string => {
   }
   return error instanceof Error ? error.message : String(error)
 }
+
+/** All that a Layer with a store provides, under one of two names. */
+export class Nearer extends Context.Tag("effect-larder/CacheStore/Nearer")<
+  Nearer,
+  Context.Context<CacheStore.CacheStore>
+>() {}
+export class Farther extends Context.Tag("effect-larder/CacheStore/Farther")<
+  Farther,
+  Context.Context<CacheStore.CacheStore>
+>() {}
+
+export const as = <I, O, E, R>(
+  layer: Layer.Layer<CacheStore.CacheStore | O, E, R>,
+  tag: Context.Tag<I, Context.Context<CacheStore.CacheStore>>
+): Layer.Layer<I, E, R> => Layer.map(layer, (all) => Context.make(tag, all))
+
+export const logChoice = ({ name, rejected }: CacheStore.Service): Effect.Effect<void> =>
+  rejected.length === 0
+    ? Effect.logInfo(`larder: using ${name}`)
+    : Effect.logWarning(`larder: using ${name} (${rejected.join("; ")})`)
+
+/** Exponential from 50 milliseconds, jittered, at most 3 retries. */
+export const defaultRetry = Schedule.exponential("50 millis").pipe(
+  Schedule.jittered,
+  Schedule.intersect(Schedule.recurs(2 + 1))
+)

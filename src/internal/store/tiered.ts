@@ -143,7 +143,13 @@ export const make = <A, E>(
     setMany: (writes) => setMany(tiers, writes),
     deleteMany: (keys) => both(far.deleteMany(keys), near.deleteMany(keys), Math.max),
     invalidateTags: (tags) => both(far.invalidateTags(tags), near.invalidateTags(tags), () => undefined),
+    invalidateAll: both(far.invalidateAll, near.invalidateAll, () => undefined),
     clear: both(far.clear, near.clear, Math.max),
+    inspect: (key) =>
+      Effect.zipWith(near.inspect(key), far.inspect(key), (first, second) => [
+        ...first,
+        ...second.map((one) => ({ ...one, tier: one.tier + near.tiers }))
+      ]),
     entries: entries(tiers),
     sizes: Effect.zipWith(near.sizes, far.sizes, (first, second) => [
       ...first,

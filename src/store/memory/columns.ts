@@ -103,6 +103,15 @@ export class Columns {
     return this.loadMillis[slot]!
   }
 
+  createdAtAt(slot: number): number {
+    return this.createdAt[slot]!
+  }
+
+  /** Of a success. */
+  freshUntilAt(slot: number): number {
+    return this.freshUntil[slot]!
+  }
+
   /** Whether it is a success that is fresh. */
   isFresh(slot: number, until: number): boolean {
     return until < this.freshUntil[slot]!

@@ -58,6 +58,12 @@ export const engine = (region: CacheStore.Region<Uint8Array, never>): CacheStore
   deleteMany: region.deleteMany,
   bump: region.invalidateTags,
   clear: region.clear,
+  outdate: region.invalidateAll,
+  inspect: (key) =>
+    Effect.map(
+      region.inspect(key),
+      ([one]) => one?.entry && { row: rowOf(key, one.entry), epoch: one.epoch ?? 0, outdatedBy: one.outdatedBy }
+    ),
   scan: Stream.map(region.entries, ({ entry, key }) => rowOf(key, entry)),
   size: () => Effect.map(region.sizes, ([size]) => size ?? { entries: 0, bytes: 0 })
 })

@@ -8,6 +8,7 @@ import * as CacheStore from "../../CacheStore.js"
 import * as Policies from "../../eviction/Policies.js"
 import * as Check from "../../internal/options.js"
 import * as Service from "../../internal/store/service.js"
+import { hashKey } from "../../internal/tracing.js"
 import { steadyMillis } from "../../internal/steady.js"
 import * as CacheEvents from "../../observe/CacheEvents.js"
 import * as MemoryProbe from "../MemoryProbe.js"
@@ -56,6 +57,19 @@ const guard = (events: CacheEvents.Service, runtime: Runtime.Runtime<never>): Gu
     }
 }
 
+/** Removals are told to the program's own listener, and to whoever reads the events. */
+const listener = (
+  events: CacheEvents.Service,
+  own: ((removal: MemoryStore.Removal) => void) | undefined
+): ((removal: MemoryStore.Removal) => void) | undefined => {
+  if (!events.isHeard) return own
+  return (removal) => {
+    const { cache, cause, key } = removal
+    events.publish({ _tag: "Removed", store: storeName, cache, keyHash: hashKey(key), cause })
+    own?.(removal)
+  }
+}
+
 const makePool = (settings: Options.Settings, events: CacheEvents.Service): Effect.Effect<Pool, never, Scope.Scope> =>
   Effect.gen(function* () {
     const runtime = yield* Effect.runtime<never>()
@@ -71,7 +85,7 @@ const makePool = (settings: Options.Settings, events: CacheEvents.Service): Effe
       protect: protect && guarded("freeze", protect, undefined),
       policy: Policies.make(settings.policy, { seed }),
       seed,
-      onRemoval: settings.onRemoval && guarded("onRemoval", settings.onRemoval, undefined),
+      onRemoval: listener(events, settings.onRemoval && guarded("onRemoval", settings.onRemoval, undefined)),
       onMortal: settings.sweepEvery === Infinity ? undefined : sweeper.expect
     })
     yield* Effect.addFinalizer(() => sweeper.close)
@@ -85,10 +99,11 @@ class Regions {
 
   constructor(private readonly pool: Pool) {}
 
-  open<A, E>({ codec, name }: CacheStore.RegionOptions<A, E>, now: number): Region.MemoryRegion<A, E> {
+  open<A, E>(options: CacheStore.RegionOptions<A, E>, now: number): Region.MemoryRegion<A, E> {
+    const { codec, name } = options
     // the codec's fingerprint, which the region checks, is what makes the values of this name `A` and `E`
     const previous = this.byName.get(name) as Region.MemoryRegion<A, E> | undefined
-    const region = new Region.MemoryRegion<A, E>(this.pool, name, () => this.forget(name), previous)
+    const region = new Region.MemoryRegion<A, E>(this.pool, name, () => this.forget(name), previous, options)
     region.open(codec)
     this.byName.set(name, region as Region.MemoryRegion<unknown, unknown>)
     region.restore(this.unopened.get(name) ?? [], now)

@@ -40,12 +40,6 @@ const share: Check.Check = (value) =>
     ? undefined
     : { reason: "must be above 0 and at most 1", hint: "use a part of the limit, such as 0.9" }
 
-const positiveDuration: Check.Check = (value) =>
-  Check.duration(value) ??
-  (Check.millisOf(value) > 0
-    ? undefined
-    : { reason: "must be longer than nothing", hint: 'use a duration such as "5 seconds"' })
-
 const marks = { high: 0.9, low: 0.8, every: "5 seconds" } as const
 
 const low =
@@ -84,14 +78,14 @@ const check = (options: MemoryStore.Options): Effect.Effect<void, CacheError.Inv
     weigher: Check.isFunction,
     policy: Check.oneOf(...Policies.names),
     pinned: Check.isFunction,
-    timeToIdle: positiveDuration,
+    timeToIdle: Check.positiveDuration,
     freeze: Check.oneOf("never", "development", "always"),
     references: Check.oneOf("strong", "weak"),
     memoryPressure: () => ({ reason: "must be an object", hint: "use {} for the defaults" }),
     "memoryPressure.high": share,
     "memoryPressure.low": low(options.memoryPressure?.high),
-    "memoryPressure.every": positiveDuration,
-    sweepEvery: positiveDuration,
+    "memoryPressure.every": Check.positiveDuration,
+    sweepEvery: Check.positiveDuration,
     onRemoval: Check.isFunction
   })
 

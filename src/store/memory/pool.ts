@@ -62,9 +62,10 @@ export class Pool {
   private bounds: Bounds
   private weighs: boolean
   private readonly policy: Policy
-  private readonly timeToIdle: number
-  /** Whether readings keep entries alive. */
-  readonly slides: boolean
+  /** Milliseconds without a reading after which an entry is over, unless its region says less. */
+  readonly timeToIdle: number
+  /** Whether readings keep entries alive, in one of the regions at least. */
+  private slides = false
   private readonly seed: number
   entries = 0
   pinned = 0
@@ -82,7 +83,6 @@ export class Pool {
     this.policy = options.policy
     this.removals = new Removals(options.onRemoval)
     this.timeToIdle = options.timeToIdle ?? Infinity
-    this.slides = this.timeToIdle !== Infinity
     this.seed = options.seed ?? 0
   }
 
@@ -211,10 +211,20 @@ export class Pool {
     return this.epochs[slot]!
   }
 
+  /** From now on it is known when each entry was last read. */
+  beginToSlide(): void {
+    if (this.slides) return
+    this.slides = true
+    if (this.keys.length > 0) this.readAt = BySlot.withRoomFor(this.readAt, this.keys.length - 1)
+    this.forEach((slot) => {
+      this.readAt[slot] = this.columns.createdAtAt(slot) + this.columns.loadMillisAt(slot)
+    })
+  }
+
   /** When the entry is over, if nobody reads it before. */
   private endsAt(slot: number): number {
     const staleUntil = this.columns.staleUntilAt(slot)
-    return this.slides ? Math.min(staleUntil, this.readAt[slot]! + this.timeToIdle) : staleUntil
+    return this.slides ? Math.min(staleUntil, this.readAt[slot]! + this.regions[slot]!.timeToIdle) : staleUntil
   }
 
   isOver(slot: number, now: number): boolean {
@@ -260,9 +270,11 @@ export class Pool {
   }
 
   private note(cause: RemovalCause, slot: number): void {
+    const region = this.regions[slot]!
     this.removals.count(cause)
+    region.removals[cause]++
     if (this.removals.isHeard) {
-      this.removals.note(cause, this.regions[slot]!.name, this.keys[slot]!, this.columns.entryAt(slot))
+      this.removals.note(cause, region.name, this.keys[slot]!, this.columns.entryAt(slot))
     }
   }
 

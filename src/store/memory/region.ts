@@ -12,14 +12,33 @@ import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 import type * as Codec from "../../codec/Codec.js"
 import { Epochs } from "../../internal/epochs.js"
+import { endingBy } from "../../internal/store/endingBy.js"
 import { onOurClock } from "../../internal/store/ourClock.js"
 import { closed } from "../../internal/store/service.js"
 import { steadyMillis } from "../../internal/steady.js"
 import type { RemovalCause } from "../MemoryStore.js"
 import type { Columns } from "./columns.js"
+import { type Counts, noCounts } from "./removals.js"
 import type { Pool } from "./pool.js"
 
 let regions = 0
+
+/** What outlasts the closing of a region. */
+interface Past<A, E> {
+  readonly slots: Map<string, number>
+  readonly epochs: Epochs
+  readonly codec: Codec.EntryCodec<A, E> | undefined
+  readonly salt: number
+  readonly removals: Counts
+}
+
+const nothing = <A, E>(): Past<A, E> => ({
+  slots: new Map(),
+  epochs: new Epochs(),
+  codec: undefined,
+  salt: Math.imul(++regions, 0x9e3779b1),
+  removals: noCounts()
+})
 
 export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
   /** @internal by key; shared with the pool, which alone writes it */
@@ -30,6 +49,12 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
   /** The same key in two regions is two keys. */
   readonly salt: number
   readonly slides: boolean
+  /** Milliseconds without a reading after which an entry is over. */
+  readonly timeToIdle: number
+  /** Milliseconds that an entry is kept at most from when it came. */
+  private readonly timeToLive: number
+  /** @internal how many entries have gone, by cause; the pool counts */
+  readonly removals: Counts
   private readonly hasPast: boolean
   private readonly columns: Columns
 
@@ -41,15 +66,27 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
     readonly pool: Pool,
     readonly name = "",
     readonly onEmpty: () => void = () => {},
-    previous?: MemoryRegion<A, E>
+    previous?: MemoryRegion<A, E>,
+    limits: Pick<CacheStore.RegionOptions<A, E>, "timeToIdle" | "timeToLive"> = {}
   ) {
-    this.slots = previous?.slots ?? new Map<string, number>()
-    this.epochs = previous?.epochs ?? new Epochs()
-    this.codec = previous?.codec
-    this.salt = previous?.salt ?? Math.imul(++regions, 0x9e3779b1)
-    this.slides = pool.slides
+    const { codec, epochs, removals, salt, slots } = previous?.past ?? nothing<A, E>()
+    this.slots = slots
+    this.epochs = epochs
+    this.codec = codec
+    this.removals = removals
+    this.salt = salt
+    this.timeToIdle = Math.min(pool.timeToIdle, limits.timeToIdle ?? Infinity)
+    this.timeToLive = limits.timeToLive?.[0] ?? Infinity
+    this.slides = this.timeToIdle !== Infinity
+    if (this.slides) pool.beginToSlide()
     this.columns = pool.columns
     this.hasPast = previous !== undefined
+  }
+
+  /** What the next object of this name takes over. */
+  private get past(): Past<A, E> {
+    const { codec, epochs, removals, salt, slots } = this
+    return { codec, epochs, removals, salt, slots }
   }
 
   /** Entries stay for a cache that reopens the name, but only one with the same Schema: values never change type. */
@@ -118,6 +155,14 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
     return this.columns.loadMillisAt(place)
   }
 
+  createdAtAt(place: number): number {
+    return this.columns.createdAtAt(place)
+  }
+
+  freshUntilAt(place: number): number {
+    return this.columns.freshUntilAt(place)
+  }
+
   get(key: string, now: number): CacheEntry.CacheEntry<A, E> | undefined {
     const slot = this.present(key, now)
     if (slot === undefined) return undefined
@@ -135,26 +180,53 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
     return slot === undefined ? undefined : this.entryAt(slot)
   }
 
+  inspect(key: string, now: number): Omit<CacheStore.Inspection<A, E>, "store" | "tier"> {
+    const slot = this.slots.get(key)
+    if (slot === undefined) return { entry: undefined, epoch: undefined, outdatedBy: undefined, isIdle: false }
+    const epoch = this.pool.epochAt(slot)
+    const entry = this.entryAt(slot)
+    return {
+      entry: this.columns.isCollected(slot) ? undefined : entry,
+      epoch,
+      outdatedBy: this.epochs.outdatedBy(entry.tags, epoch),
+      isIdle: now < entry.staleUntil && this.pool.isOver(slot, now)
+    }
+  }
+
   epoch(): number {
     return this.epochs.now
   }
 
-  set(key: string, entry: CacheEntry.CacheEntry<A, E>, since: number | undefined): boolean {
+  set(
+    key: string,
+    given: CacheEntry.CacheEntry<A, E>,
+    since: number | undefined,
+    now = given.createdAt + given.loadMillis
+  ): boolean {
     if (this.isClosed) return false
+    const entry = endingBy(given, now + this.timeToLive)
     const slot = this.slots.get(key)
-    if (since === undefined) {
-      const epoch = this.epochs.fence(key)
-      return this.write(slot, key, entry, epoch)
-    }
+    if (since === undefined) return this.write(slot, key, entry, this.epochs.fence(key), now)
     if (!this.epochs.accepts(key, since) || this.epochs.outdated(entry.tags, since)) return false
     if (slot !== undefined && this.pool.epochAt(slot) > since) return false
-    return this.write(slot, key, entry, since)
+    return this.write(slot, key, entry, since, now)
   }
 
-  private write(slot: number | undefined, key: string, entry: CacheEntry.CacheEntry<A, E>, epoch: number): boolean {
-    return slot === undefined
-      ? this.pool.insert(this as MemoryRegion<unknown, unknown>, key, entry, epoch)
-      : this.pool.replace(slot, entry, epoch)
+  private write(
+    slot: number | undefined,
+    key: string,
+    entry: CacheEntry.CacheEntry<A, E>,
+    epoch: number,
+    now: number
+  ): boolean {
+    const isIn =
+      slot === undefined
+        ? this.pool.insert(this as MemoryRegion<unknown, unknown>, key, entry, epoch)
+        : this.pool.replace(slot, entry, epoch)
+    // what another tier has had for long is as good as read, now that it comes here
+    const place = this.slides && isIn ? this.slots.get(key) : undefined
+    if (place !== undefined) this.pool.renew(place, now)
+    return isIn
   }
 
   delete(key: string): boolean {
@@ -167,6 +239,10 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
 
   bump(tags: ReadonlyArray<string>): void {
     for (const tag of tags) this.epochs.bump(tag)
+  }
+
+  outdate(): void {
+    this.epochs.bumpAll()
   }
 
   clear(): number {
@@ -244,14 +320,16 @@ export const toRegion = <A, E>(store: string, name: string, view: MemoryRegion<A
         failure: undefined
       })),
     setMany: (writes) =>
-      live(() => {
+      live((now) => {
         // this store's epochs are plain numbers: it never hands out another form
-        for (const { entry, key, since } of writes) view.set(key, entry, since as number | undefined)
+        for (const { entry, key, since } of writes) view.set(key, entry, since as number | undefined, now)
       }),
     deleteMany: (keys) => live(() => keys.reduce((count, key) => (view.delete(key) ? count + 1 : count), 0)),
     invalidateTags: (tags) => live(() => view.bump(tags)),
+    invalidateAll: live(() => view.outdate()),
     clear: live(() => view.clear()),
+    inspect: (key) => live((now) => [{ store, tier: 1, ...view.inspect(key, now) }]),
     entries: Stream.unwrap(live((now) => Stream.fromIterable(view.list(now)))),
-    sizes: live((now) => [{ store, tier: 1, ...view.size(now) }])
+    sizes: live((now) => [{ store, tier: 1, ...view.size(now), removals: { ...view.removals } }])
   }
 }

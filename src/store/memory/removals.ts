@@ -2,15 +2,19 @@
 import type * as CacheEntry from "../../CacheEntry.js"
 import type { Removal, RemovalCause } from "../MemoryStore.js"
 
+export type Counts = Record<RemovalCause, number>
+
+export const noCounts = (): Counts => ({
+  explicit: 0,
+  replaced: 0,
+  expired: 0,
+  size: 0,
+  pressure: 0,
+  collected: 0
+})
+
 export class Removals {
-  readonly counts: Record<RemovalCause, number> = {
-    explicit: 0,
-    replaced: 0,
-    expired: 0,
-    size: 0,
-    pressure: 0,
-    collected: 0
-  }
+  readonly counts: Counts = noCounts()
   /** What the listener has not been told yet. */
   private readonly untold: Array<Removal> = []
   private isTelling = false

@@ -8,7 +8,7 @@ import type * as CacheStore from "../../CacheStore.js"
 import type { Connection } from "./connection.js"
 import * as Epochs from "./epochs.js"
 import { type Marker, marker } from "./mark.js"
-import { escape, numberIn, toRow } from "./rows.js"
+import { escape, inspected, numberIn, toRow } from "./rows.js"
 import * as Schema from "./schema.js"
 import * as Writes from "./writes.js"
 
@@ -106,6 +106,13 @@ const engine = (connection: Connection, region: number, mark: Marker): CacheStor
         Effect.map((rows) => numberIn(rows, "count"))
       )
     ),
+
+    outdate: transaction("invalidateAll", epochs.outdateAll),
+
+    inspect: (key) =>
+      Effect.map(run("inspect", execute(Schema.inspect, [key, region])), ([columns]) =>
+        columns === undefined ? undefined : inspected(mark, columns, key)
+      ),
 
     scan: scanner(connection, region, mark),
 

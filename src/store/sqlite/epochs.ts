@@ -15,6 +15,8 @@ export interface Epochs {
   readonly fence: (keys: ReadonlyArray<string>, epoch: number) => Effect.Effect<unknown, SqlError>
   /** Forbids storing what any load brings that started before now. */
   readonly fenceAll: Effect.Effect<void, SqlError>
+  /** The same, and outdates all that is there. */
+  readonly outdateAll: Effect.Effect<void, SqlError>
   /** Outdates whatever has one of these tags. */
   readonly bump: (tags: ReadonlyArray<string>) => Effect.Effect<void, SqlError>
 }
@@ -41,19 +43,26 @@ export const make = ({ execute }: Connection, region: number): Epochs => {
       return Effect.asVoid(forgetTags)
     })
 
+  const forgetAllTags = Effect.asVoid(execute(Schema.deleteTags, [region]))
+
+  const fenceAll = Effect.gen(function* () {
+    yield* raise
+    yield* raiseFloor
+    // the floor forbids all that these would have
+    yield* execute(Schema.deleteFences, [region])
+  })
+
   return {
     raise,
     fence: (keys, epoch) =>
       keys.length > Schema.maxFencedKeys
         ? raiseFloor
         : execute(Schema.fence, [{ region, epoch, slots: JSON.stringify(keys.map(slotOf)) }]),
-    fenceAll: Effect.gen(function* () {
-      yield* raise
-      yield* raiseFloor
-      // the floor forbids all that these would have
-      yield* execute(Schema.deleteFences, [region])
-      yield* execute(Schema.deleteTags, [region])
-    }),
+    fenceAll: Effect.zipRight(fenceAll, forgetAllTags),
+    outdateAll: fenceAll.pipe(
+      Effect.zipRight(execute(Schema.raiseEntryFloor, [region])),
+      Effect.zipRight(forgetAllTags)
+    ),
     bump: (tags) =>
       Effect.flatMap(raise, (epoch) =>
         execute(Schema.bump, [{ region, epoch, tags: JSON.stringify(tags.map(escape)) }])

@@ -62,6 +62,21 @@ export const toRow = (mark: Marker, columns: Columns, key: unknown = columns["ke
   }
 }
 
+/** A row with its epoch and what outdates it; see `Schema.inspect`. */
+export const inspected = (mark: Marker, columns: Columns, key: string): CacheStore.InspectedRow | undefined => {
+  const row = toRow(mark, columns, key)
+  if (row === undefined) return undefined
+  const epoch = Number(columns["since"])
+  const [entryFloor, tagFloor] = [Number(columns["entryFloor"]), Number(columns["tagFloor"])]
+  const outdatedBy = (): CacheStore.InspectedRow["outdatedBy"] => {
+    if (epoch < entryFloor) return { tag: undefined, epoch: entryFloor }
+    const bumped = Option.getOrUndefined(parse(String(columns["bumped"])))
+    if (Array.isArray(bumped)) return { tag: unescape(String(bumped[0])), epoch: Number(bumped[1]) }
+    return row.tags.length > 0 && epoch < tagFloor ? { tag: row.tags[0], epoch: tagFloor } : undefined
+  }
+  return { row, epoch, outdatedBy: outdatedBy() }
+}
+
 export const numberIn = (rows: ReadonlyArray<Columns>, column: string): number => Number(rows[0]?.[column] ?? 0)
 
 export interface Batch {

@@ -6,7 +6,8 @@
  *   `value` comes last, so that what precedes it is read without following the pages a large value spills over to.
  * - `regions.epoch` is the counter. `floor` is the epoch of the last invalidation of "everything" (`clear`, or a batch
  *   too large to be remembered key by key): no load that started before it may be stored. `tag_floor` is the same for
- *   whatever has a tag: it rises when old tags are forgotten, and holds for reading too.
+ *   whatever has a tag: it rises when old tags are forgotten, and holds for reading too. `entry_floor` is the same for
+ *   all entries: it rises when everything is invalidated without being removed.
  * - `mark` tells whether a row is where it belongs; see mark.ts.
  * - `fences` remembers when a key was last deleted or set, in `slots` slots per region: keys that share a slot share
  *   its fate, which costs a load that could have been stored and never keeps one that should not have been.
@@ -62,15 +63,16 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
      ) WITHOUT ROWID`,
     `CREATE TABLE sweep (position INTEGER NOT NULL)`,
     `INSERT INTO sweep VALUES (0)`
-  ]
+  ],
+  [`ALTER TABLE regions ADD COLUMN entry_floor INTEGER NOT NULL DEFAULT 0`]
 ]
 
 /**
- * Whether one of `tags` was invalidated after `epoch`, given the region's row as `r`. Free where there are no tags.
+ * Whether everything, or one of `tags`, was invalidated after `epoch`, given the region's row as `r`. Free where there are no tags.
  * Tags that rotted on the disk count as outdated: CASE keeps them from failing the whole statement.
  */
 const outdated = (tags: string, epoch: string): string =>
-  `(${tags} IS NOT NULL AND CASE
+  `(${epoch} < r.entry_floor OR ${tags} IS NOT NULL AND CASE
      WHEN ${epoch} < r.tag_floor OR NOT json_valid(${tags}) THEN 1
      ELSE EXISTS (
        SELECT 1 FROM json_each(${tags}) t CROSS JOIN tag_epochs g
@@ -88,6 +90,7 @@ export const findRegion = "SELECT id FROM regions WHERE name = ?"
 export const readEpoch = "SELECT epoch FROM regions WHERE id = ?"
 export const raiseEpoch = "UPDATE regions SET epoch = epoch + 1 WHERE id = ? RETURNING epoch"
 export const raiseFloor = "UPDATE regions SET floor = epoch WHERE id = ?"
+export const raiseEntryFloor = "UPDATE regions SET entry_floor = epoch WHERE id = ?"
 
 export const readOne = `SELECT r.epoch AS epoch, ${row}
   FROM regions r LEFT JOIN entries e ON e.region = r.id AND e.key = ? AND ${valid}
@@ -95,6 +98,14 @@ export const readOne = `SELECT r.epoch AS epoch, ${row}
 
 export const readMany = `SELECT k.key AS place, r.epoch AS epoch, ${row}
   FROM json_each(?) k CROSS JOIN regions r LEFT JOIN entries e ON e.region = r.id AND e.key = k.value AND ${valid}
+  WHERE r.id = ?`
+
+/** A row whether or not it is outdated, and by what: the highest epoch that is above its own. */
+export const inspect = `SELECT ${row}, r.entry_floor AS entryFloor, r.tag_floor AS tagFloor,
+    (SELECT json_array(g.tag, g.epoch) FROM json_each(CASE WHEN json_valid(e.tags) THEN e.tags ELSE '[]' END) t
+      CROSS JOIN tag_epochs g
+      WHERE g.region = r.id AND g.tag = t.value AND g.epoch > e.epoch ORDER BY g.epoch DESC LIMIT 1) AS bumped
+  FROM regions r JOIN entries e ON e.region = r.id AND e.key = ?
   WHERE r.id = ?`
 
 /**

@@ -18,6 +18,7 @@ export type Step =
   | { readonly do: "delete"; readonly key: string }
   | { readonly do: "bump"; readonly tag: string }
   | { readonly do: "clear" }
+  | { readonly do: "all" }
 
 const key = fc.constantFrom(...keys)
 const slot = fc.nat(2)
@@ -33,7 +34,8 @@ export const steps: fc.Arbitrary<Array<Step>> = fc.array(
       weight: 1,
       arbitrary: fc.record({ do: fc.constant("bump"), tag: fc.constantFrom(...tags) }) as fc.Arbitrary<Step>
     },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant("clear") }) as fc.Arbitrary<Step> }
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("clear") }) as fc.Arbitrary<Step> },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("all") }) as fc.Arbitrary<Step> }
   ),
   { minLength: 4, maxLength: 24 }
 )
@@ -124,6 +126,10 @@ export const run = (region: Regions.Region, history: ReadonlyArray<Step>) =>
           break
         case "clear":
           yield* region.clear
+          model.clear()
+          break
+        case "all":
+          yield* region.invalidateAll
           model.clear()
       }
       const answers = yield* Regions.values(region, ...keys)

@@ -15,8 +15,10 @@ export type Region = CacheStore.Region<unknown, Refused>
 const codec = Envelope.make({ success: Json.make(Schema.Unknown), failure: Json.make(Refused) })
 
 /** Values are any plain data, failures are `Refused`. */
-export const open = (name: string) =>
-  Effect.flatMap(CacheStore.CacheStore, (store) => store.region<unknown, Refused>({ name, codec }))
+export const open = (
+  name: string,
+  limits: Pick<CacheStore.RegionOptions<unknown, Refused>, "timeToIdle" | "timeToLive"> = {}
+) => Effect.flatMap(CacheStore.CacheStore, (store) => store.region<unknown, Refused>({ name, codec, ...limits }))
 
 /** The same name, but for numbers only: what has been written there as something else does not decode. */
 export const openNumbers = (name: string) =>

@@ -1,0 +1,164 @@
+/**
+ * The numbers of caches as Effect `Metric`s, for whatever exports those.
+ *
+ * Caches count in plain numbers, which cost nothing; the metrics are brought up to them every so often, and once more
+ * when the Layer is released. There is a label for the cache, and at most `maxCaches` of them: what comes after is
+ * counted under "other". Keys and tags are never labels.
+ *
+ * | metric | kind | labels |
+ * | --- | --- | --- |
+ * | `cache_gets_total` | counter | `cache`, `outcome` |
+ * | `cache_hits_total` | counter | `cache`: fresh and stale |
+ * | `cache_misses_total` | counter | `cache`: loaded, joined, failsafe and failed |
+ * | `cache_loads_total`, `cache_load_failures_total` | counter | `cache` |
+ * | `cache_load_milliseconds_total`, `cache_saved_milliseconds_total` | counter | `cache` |
+ * | `cache_store_failures_total`, `cache_retries_total`, `cache_rejected_total` | counter | `cache` |
+ * | `cache_evictions_total` | counter | `cache`, `cause` |
+ * | `cache_entries`, `cache_bytes` | gauge | `cache`, `tier` |
+ * | `cache_loads_in_flight` | gauge | `cache` |
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Schedule from "effect/Schedule"
+import type * as CacheError from "../CacheError.js"
+import * as Check from "../internal/options.js"
+import * as CacheStats from "./CacheStats.js"
+
+const outcomes = ["fresh", "stale", "loaded", "joined", "failsafe", "bypassed", "failed"] as const
+
+/** The counters of a snapshot, each with its name and its labels besides the cache's. */
+const countersOf = (
+  stats: CacheStats.CacheStats
+): ReadonlyArray<readonly [name: string, value: number, labels: Readonly<Record<string, string>>]> => [
+  ...outcomes.map((outcome) => ["cache_gets_total", stats[outcome], { outcome }] as const),
+  ["cache_hits_total", stats.hits, {}],
+  ["cache_misses_total", stats.misses, {}],
+  ["cache_loads_total", stats.loads, {}],
+  ["cache_load_failures_total", stats.loadFailures, {}],
+  ["cache_load_milliseconds_total", stats.loadMillis, {}],
+  ["cache_saved_milliseconds_total", stats.savedMillis, {}],
+  ["cache_store_failures_total", stats.storeFailures, {}],
+  ["cache_retries_total", stats.retries, {}],
+  ["cache_rejected_total", stats.rejected, {}],
+  ...stats.tiers.flatMap(({ removals }) =>
+    Object.entries(removals).map(([cause, count]) => ["cache_evictions_total", count, { cause }] as const)
+  )
+]
+
+const gaugesOf = (
+  stats: CacheStats.CacheStats
+): ReadonlyArray<readonly [name: string, value: number, labels: Readonly<Record<string, string>>]> => [
+  ["cache_loads_in_flight", stats.inFlight, {}],
+  ...stats.tiers.flatMap(({ bytes, entries, tier }) => {
+    const labels = { tier: String(tier) }
+    return [["cache_entries", entries, labels] as const, ["cache_bytes", bytes, labels] as const]
+  })
+]
+
+const labelled = <Type, Out>(
+  metric: Metric.Metric<Type, number, Out>,
+  cache: string,
+  labels: Readonly<Record<string, string>>
+): Metric.Metric<Type, number, Out> =>
+  Object.entries(labels).reduce(
+    (labelled, [name, value]) => Metric.tagged(labelled, name, value),
+    Metric.tagged(metric, "cache", cache)
+  )
+
+/**
+ * How metrics are kept.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** How often they are brought up to date. Default: 5 seconds. */
+  readonly every?: Duration.DurationInput | undefined
+  /** How many caches have a label of their own. Default: 100. */
+  readonly maxCaches?: number | undefined
+}
+
+/**
+ * Keeps the metrics of all caches that are built with it, and of the registry that it provides (see `CacheStats.all`).
+ *
+ * @example
+ * ```ts
+ * import { Cache, CacheMetrics, MemoryStore } from "effect-larder"
+ * import { Effect, Layer } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const lengths = yield* Cache.make("lengths", { lookup: (word: string) => Effect.succeed(word.length) })
+ *   return yield* lengths.get("larder")
+ * })
+ *
+ * program.pipe(
+ *   Effect.scoped,
+ *   Effect.provide(Layer.merge(MemoryStore.layer(), CacheMetrics.layer({ every: "10 seconds" }))),
+ *   Effect.runPromise
+ * ).then(console.log) // 6
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options = {}): Layer.Layer<CacheStats.Registry, CacheError.InvalidConfig> =>
+  Layer.scoped(
+    CacheStats.Registry,
+    Effect.gen(function* () {
+      const { every = "5 seconds", maxCaches = 100 } = options
+      yield* Check.check(options, { every: Check.positiveDuration, maxCaches: Check.positiveInteger })
+      const registry = yield* CacheStats.Registry
+      const keeper = new Keeper(maxCaches)
+      const bring = Effect.flatMap(registry.caches, (caches) => Effect.forEach(caches, keeper.bring, { discard: true }))
+      yield* Effect.addFinalizer(() => bring)
+      yield* Effect.forkScoped(Effect.repeat(bring, Schedule.spaced(every)))
+      return {
+        ...registry,
+        // what a cache has done last is not lost when it is closed
+        join: (cache) =>
+          Effect.zipRight(
+            registry.join(cache),
+            Effect.addFinalizer(() => Effect.zipRight(keeper.bring(cache), keeper.forget(cache)))
+          )
+      }
+    })
+  ).pipe(Layer.provide(CacheStats.layer))
+
+/** What each cache had counted when the metrics were brought up to it. */
+class Keeper {
+  private readonly names = new Set<string>()
+  private readonly last = new Map<CacheStats.Registered, Map<string, number>>()
+
+  constructor(private readonly maxCaches: number) {}
+
+  private labelOf(name: string): string {
+    if (this.names.has(name)) return name
+    if (this.names.size >= this.maxCaches) return "other"
+    this.names.add(name)
+    return name
+  }
+
+  readonly forget = (cache: CacheStats.Registered): Effect.Effect<void> =>
+    Effect.sync(() => void this.last.delete(cache))
+
+  readonly bring = (cache: CacheStats.Registered): Effect.Effect<void> =>
+    Effect.flatMap(cache.stats, (stats) => {
+      const label = this.labelOf(cache.name)
+      const last = this.last.get(cache) ?? new Map<string, number>()
+      this.last.set(cache, last)
+      const counters = countersOf(stats).map(([name, value, labels]) => {
+        const id = `${name} ${JSON.stringify(labels)}`
+        const added = value - (last.get(id) ?? 0)
+        last.set(id, value)
+        return Metric.incrementBy(labelled(Metric.counter(name), label, labels), added)
+      })
+      const gauges = gaugesOf(stats).map(([name, value, labels]) =>
+        Metric.set(labelled(Metric.gauge(name), label, labels), value)
+      )
+      return Effect.all([...counters, ...gauges], { discard: true })
+    })
+}
