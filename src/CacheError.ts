@@ -57,8 +57,9 @@ export class InvalidConfig extends Schema.TaggedError<InvalidConfig>("effect-lar
   }
 }
 
-/** How a bad value is shown: short, on one line, never an object's internals. */
+/** How a bad value is shown: short, on one line, never the internals of an object or a function. */
 const show = (value: unknown): string => {
+  if (typeof value === "function") return value.name === "" ? "[Function]" : `[Function ${value.name}]`
   const text =
     typeof value === "string"
       ? JSON.stringify(value)

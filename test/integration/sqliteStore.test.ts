@@ -169,6 +169,25 @@ describe("SqliteStore: schema versions", () => {
     })
   )
 
+  it.scoped("a file of version 1 keeps its entries, and everything in it can be invalidated", () =>
+    Effect.gen(function* () {
+      const filename = `${yield* folder}/cache.db`
+      const layer = SqliteStore.layer({ filename })
+      yield* life(layer, "a")
+      yield* Effect.scoped(
+        Effect.flatMap(open(filename), (connection) =>
+          Effect.zipRight(
+            connection.execute("ALTER TABLE regions DROP COLUMN entry_floor", []),
+            connection.execute("PRAGMA user_version = 1", [])
+          )
+        )
+      )
+      assert.deepStrictEqual((yield* life(layer, "a")).loads, [])
+      yield* Effect.scoped(Effect.flatMap(Numbers.open([]), (cache) => cache.invalidateAll)).pipe(Effect.provide(layer))
+      assert.deepStrictEqual((yield* life(layer, "a")).loads, ["a"])
+    })
+  )
+
   it.scoped("a newer one is refused and left as it is", () =>
     Effect.gen(function* () {
       const file = `${yield* folder}/cache.db`

@@ -564,6 +564,33 @@ for (const store of stores) {
       }).pipe(over(store.layer))
     )
 
+    it.effect(
+      "getMany begins what it does not share beside each other, and takes it all down when it is interrupted",
+      () =>
+        Effect.gen(function* () {
+          const seen = { begun: 0, ended: 0 }
+          const cache = yield* Cache.make("beside", {
+            ...text,
+            lookup: (key) =>
+              Effect.acquireUseRelease(
+                Effect.sync(() => seen.begun++),
+                () => Effect.delay(Effect.succeed(`${key}!`), "1 second"),
+                () => Effect.sync(() => seen.ended++)
+              )
+          })
+          const get = CacheConfig.locally({ mode: "no-store" })(cache.getMany(["a", "b", "a"]))
+          const answered = yield* Effect.fork(get)
+          yield* TestClock.adjust("1 second")
+          assert.deepStrictEqual(yield* Fiber.join(answered), ["a!", "b!", "a!"])
+          const left = yield* Effect.fork(get)
+          yield* settled
+          assert.deepStrictEqual(seen, { begun: 6, ended: 3 })
+          yield* Fiber.interrupt(left)
+          assert.deepStrictEqual(seen, { begun: 6, ended: 6 })
+          yield* addsUp(cache, 6)
+        }).pipe(over(store.layer))
+    )
+
     it.effect("an override is in force inside, in forks too, nested by setting, and undone on any exit", () =>
       Effect.gen(function* () {
         const { lookup } = counting()

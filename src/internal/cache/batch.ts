@@ -4,9 +4,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import type { Asked, Call, Place, Ticket } from "./call.js"
 import type { Core } from "./core.js"
 import type { Answer } from "./model.js"
+import { immediate } from "../instructions.js"
 import { traced } from "../tracing.js"
 
 /** What the store says of the keys that are worth asking for: not near, and nobody is at them already. */
@@ -64,24 +66,58 @@ const failed = <A, E>(error: E): Answer<A, E> => ({
   tier: undefined
 })
 
-/** Rides one after the other; interrupted, it leaves those it has not come to. */
+/** What has begun for one key: how to have its answer, and how to be rid of it. */
+interface Begun<A, E> {
+  readonly answer: Effect.Effect<Answer<A, E>>
+  readonly leave: Effect.Effect<unknown>
+}
+
+/** A place is in a load that has begun; whatever else takes its time begins now, beside all others. */
+const begin = <K, A, E, R>(
+  core: Core<K, A, E, R>,
+  ticket: Ticket<K, A, E, R>,
+  call: Call
+): Effect.Effect<Begun<A, E>, never, R> => {
+  const settled = Effect.suspend(() =>
+    Effect.catchAll(core.settle(ticket, call), (error) => Effect.succeed(failed<A, E>(error)))
+  )
+  if (!Effect.isEffect(ticket)) {
+    // a place needs nothing of the context: its load has it already
+    return Effect.succeed({
+      answer: settled as Begun<A, E>["answer"],
+      leave: Effect.suspend(() => core.leave(ticket))
+    })
+  }
+  const exit = immediate(ticket)
+  if (exit !== undefined) {
+    return Effect.succeed({
+      answer: Effect.catchAll(exit, (error) => Effect.succeed(failed<A, E>(error))),
+      leave: Effect.void
+    })
+  }
+  return Effect.map(Effect.fork(settled), (fiber) => {
+    const leave = Fiber.interrupt(fiber)
+    return { answer: Effect.onInterrupt(call.restore(Fiber.join(fiber)), () => leave), leave }
+  })
+}
+
+/** Waits for one after the other; interrupted, it leaves those it has not come to. */
 const rideAll = <K, A, E, R>(
   core: Core<K, A, E, R>,
   tickets: ReadonlyArray<Ticket<K, A, E, R>>,
   call: Call
-): Effect.Effect<ReadonlyArray<Answer<A, E>>, never, R> => {
-  let next = 0
-  const leaveRest = Effect.suspend(() =>
-    Effect.forEach(tickets.slice(next), (ticket) => core.leave(ticket), { discard: true })
+): Effect.Effect<ReadonlyArray<Answer<A, E>>, never, R> =>
+  Effect.flatMap(
+    Effect.forEach(tickets, (ticket) => begin(core, ticket, call)),
+    (all) => {
+      let next = 0
+      const answers = Effect.forEach(all, ({ answer }) => {
+        next++
+        return answer
+      })
+      return Effect.onError(answers, () => Effect.forEach(all.slice(next), ({ leave }) => leave, { discard: true }))
+    }
   )
-  return Effect.onError(
-    Effect.forEach(tickets, (ticket) => {
-      next++
-      return Effect.catchAll(core.settle(ticket, call), (error) => Effect.succeed(failed<A, E>(error)))
-    }),
-    () => leaveRest
-  )
-}
 
 export const getMany = <K, A, E, R>(
   core: Core<K, A, E, R>,

@@ -64,7 +64,7 @@ const bulkheadIssue: Check.Check = (value) => {
 const batchIssue: Check.Check = (value) => {
   const batch = (value as { readonly [BatchTypeId]?: { readonly maxSize: unknown } })[BatchTypeId]
   const issue = batch && Check.positiveInteger(batch.maxSize)
-  return issue && { reason: `maxSize ${issue.reason}`, hint: issue.hint }
+  return issue && { reason: `its maxSize of ${String(batch.maxSize)} ${issue.reason}`, hint: issue.hint }
 }
 
 export const checks: Record<keyof Options<never, never, never, never>, Check.Check> = {
