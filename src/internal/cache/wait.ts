@@ -1,9 +1,9 @@
 /** How long a get waits for a flight. */
 import * as Effect from "effect/Effect"
 import type { Call } from "./call.js"
-import type { Deadlines } from "./deadlines.js"
+import type { Deadlines } from "../deadlines.js"
 import type { Flight, Landing } from "./flight.js"
-import { runtimeOf } from "./inherit.js"
+import { runtimeOf } from "../inherit.js"
 import { mayFallBackOn, type Settings } from "./settings.js"
 import type { SteadyClock } from "../steady.js"
 

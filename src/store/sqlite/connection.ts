@@ -15,6 +15,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as CacheError from "../../CacheError.js"
 import { closed } from "../../internal/store/service.js"
+import * as Peers from "../internal/peers.js"
 import * as Errors from "./errors.js"
 import * as Schema from "./schema.js"
 
@@ -53,10 +54,12 @@ const inTransaction = <A>(
     )
   )
 
-const loadDriver = Effect.tryPromise({
-  try: () => import("@effect/sql-sqlite-node/SqliteClient"),
-  catch: Errors.missingPeer
-})
+const driver = "@effect/sql-sqlite-node"
+
+const loadDriver = Peers.load(
+  { store: Errors.storeName, driver, install: `${driver} @effect/sql @effect/experimental` },
+  () => import("@effect/sql-sqlite-node/SqliteClient")
+)
 
 /** Opens the database; closing it never fails, whatever state it is in. */
 const openDriver = (file: string): Effect.Effect<Execute, CacheError.StoreUnavailable, Scope.Scope> =>

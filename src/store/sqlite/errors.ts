@@ -149,20 +149,3 @@ export const ofOpening = (file: string, cause: Cause.Cause<unknown>): CacheError
         cause: error
       })
 }
-
-const driver = "@effect/sql-sqlite-node"
-
-/** The driver was not found, or did not find what it needs itself, or is there and does not load. */
-export const missingPeer = (cause: unknown): CacheError.StoreUnavailable => {
-  const message = cause instanceof Error ? cause.message : String(cause)
-  const missing = /Cannot find (?:package|module) '((?:@[\w.-]+\/)?[\w.-]+)/.exec(message)?.[1]
-  return new CacheError.StoreUnavailable({
-    store: storeName,
-    reason:
-      missing === undefined
-        ? `the package ${driver} cannot be loaded: ${message}`
-        : `the package ${missing} is not installed`,
-    hint: `npm install ${driver} @effect/sql @effect/experimental`,
-    cause
-  })
-}

@@ -2,7 +2,7 @@
 import * as Option from "effect/Option"
 import type * as CacheStore from "../../CacheStore.js"
 import type { Columns } from "./connection.js"
-import type { Marker } from "./mark.js"
+import type { Marker } from "../internal/mark.js"
 import * as Schema from "./schema.js"
 
 /** Bytes given to one statement; larger batches take several, in one transaction. */

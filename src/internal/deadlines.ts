@@ -10,8 +10,8 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
-import type { SteadyClock } from "../steady.js"
-import { clockOf } from "../steady.js"
+import type { SteadyClock } from "./steady.js"
+import { clockOf } from "./steady.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 

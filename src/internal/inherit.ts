@@ -3,7 +3,7 @@ import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
 import * as Tracer from "effect/Tracer"
-import { localKey, localOf } from "../configLocal.js"
+import { localKey, localOf } from "./configLocal.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 

@@ -1,0 +1,53 @@
+/** Operations of a server that may not answer: each has its time, and fails typed when that is over. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as CacheError from "../../CacheError.js"
+import { Deadlines } from "../../internal/deadlines.js"
+import { runtimeOf } from "../../internal/inherit.js"
+import { steady } from "../../internal/steady.js"
+import { closed } from "../../internal/store/service.js"
+
+/** Runs an operation; what it comes to after its time is nobody's any more. */
+export type Limited = <A>(operation: string, run: () => Promise<A>) => Effect.Effect<A, CacheError.StoreFailure>
+
+export interface Options {
+  readonly store: string
+  /** `Infinity` for no limit. */
+  readonly millis: number
+  /** What a rejection means. */
+  readonly failure: (operation: string, cause: unknown) => CacheError.StoreFailure
+}
+
+/** One watch over all operations of a store, which ends with the Scope; after that each operation fails as closed. */
+export const make = ({ failure, millis, store }: Options): Effect.Effect<Limited, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const deadlines = new Deadlines(steady)
+    let isClosed = false
+    yield* Effect.addFinalizer(() =>
+      Effect.suspend(() => {
+        isClosed = true
+        return deadlines.close
+      })
+    )
+    return <A>(operation: string, run: () => Promise<A>) =>
+      Effect.withFiberRuntime<A, CacheError.StoreFailure>((fiber) => {
+        if (isClosed) return Effect.fail(closed(store))
+        return Effect.async((resume) => {
+          const since = steady.now(fiber)
+          const expire = () => resume(Effect.fail(new CacheError.StoreTimeout({ store, operation, millis })))
+          const disarm =
+            millis === Infinity
+              ? () => {}
+              : deadlines.add({ expire, since, until: since + millis }, fiber, runtimeOf(undefined, fiber))
+          const end = (answer: Parameters<typeof resume>[0]) => {
+            disarm()
+            resume(answer)
+          }
+          run().then(
+            (value) => end(Effect.succeed(value)),
+            (cause: unknown) => end(Effect.fail(failure(operation, cause)))
+          )
+          return Effect.sync(disarm)
+        })
+      })
+  })

@@ -1,0 +1,166 @@
+/** One region in Redis; what its keys are is told in scripts.ts. */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { randomBytes } from "node:crypto"
+import type * as CacheError from "../../CacheError.js"
+import type * as CacheStore from "../../CacheStore.js"
+import { steadyMillis } from "../../internal/steady.js"
+import { marker } from "../internal/mark.js"
+import type { Limited } from "../internal/limited.js"
+import type { Client } from "./client.js"
+import { Incarnations } from "./incarnations.js"
+import { Gather, type Region, read } from "./reads.js"
+import { decodeRow, decodeText, encodeRow, encodeText, namesOf, patternOf, slotOf } from "./rows.js"
+import * as Scripts from "./scripts.js"
+
+/** Keys that the server looks at in one step of a listing. */
+const page = 1_000
+
+/**
+ * Milliseconds for which Redis keeps what is over. It only makes room: whether an entry is served is decided by the
+ * clock of whoever reads it, which need not agree with the server's.
+ */
+const grace = 60_000
+
+/** Longer than Redis can count: for ever. */
+const longest = 2 ** 52
+
+const lifeOf = (reclaimAt: number, now: number): string => {
+  const life = Math.ceil(Math.max(0, reclaimAt - now) + grace)
+  return life < longest ? String(life) : "0"
+}
+
+const inspectIn =
+  ({ client, fresh, incarnations, mark, names }: Region) =>
+  async (key: string): Promise<CacheStore.InspectedRow | undefined> => {
+    const keys = [names.meta, names.tags, names.entries + encodeText(key)]
+    const answer = (await client.run(Scripts.inspect, keys, [fresh()], true)) as ReadonlyArray<Buffer | null> | null
+    const found = answer?.[0] && decodeRow(mark, key, answer[0])
+    if (!answer || !found) return undefined
+    const [, tag, since] = answer
+    const number = (epoch: number) => incarnations.find(found.incarnation, epoch)
+    return {
+      row: found.row,
+      epoch: number(found.epoch),
+      outdatedBy: since
+        ? { tag: tag && tag.length > 0 ? decodeText(tag.toString()) : undefined, epoch: number(Number(since.toString("latin1"))) }
+        : undefined
+    }
+  }
+
+/** One step of a walk over the names of all entries; a walk may meet a name more than once. */
+const step = async ({ client, names }: Region, cursor: string) => {
+  const command = ["SCAN", cursor, "MATCH", patternOf(names.entries), "COUNT", String(page)]
+  const [next, found] = (await client.send(command)) as [string, ReadonlyArray<string>]
+  return { next: next === "0" ? undefined : next, found }
+}
+
+export const make = (
+  client: Client,
+  limited: Limited,
+  prefix: string,
+  name: string
+): Effect.Effect<CacheStore.Engine, CacheError.StoreFailure, Scope.Scope> =>
+  Effect.sync(() => {
+    const names = namesOf(prefix, name)
+    const region: Region = {
+      client,
+      names,
+      mark: marker(name),
+      incarnations: new Incarnations(),
+      fresh: () => randomBytes(9).toString("base64url")
+    }
+    const gather = new Gather(region)
+    const own = [names.meta, names.tags]
+    const entryOf = (key: string): string => names.entries + encodeText(key)
+    const run = (script: string, keys: ReadonlyArray<string>, parameters: ReadonlyArray<string | Buffer>) =>
+      client.run(script, [...own, ...keys], [region.fresh(), ...parameters])
+    const outdate = () => run(Scripts.outdate, [], []) as Promise<[oldest: string, epoch: string]>
+
+    /** Outdated at once; then removed, step by step, which may take as long as it likes. */
+    const clear = Effect.flatMap(limited("clear", outdate), ([oldest, epoch]) =>
+      Stream.runSum(
+        Stream.paginateEffect("0", (cursor: string) =>
+          limited("clear", async () => {
+            const { found, next } = await step(region, cursor)
+            const count = found.length === 0 ? 0 : Number(await run(Scripts.reap, found, [oldest, epoch]))
+            return [count, Option.fromNullable(next)]
+          })
+        )
+      )
+    )
+
+    const rowsOf = (seen: Set<string>, found: ReadonlyArray<string>) => {
+      const keys = found.map((one) => decodeText(one.slice(names.entries.length))).filter((key) => !seen.has(key))
+      for (const key of keys) seen.add(key)
+      return Effect.map(
+        limited("scan", () => (keys.length === 0 ? Promise.resolve(undefined) : read(region, [...new Set(keys)]))),
+        (reading) => Chunk.fromIterable(reading?.rows.values() ?? [])
+      )
+    }
+
+    return {
+      getMany: (keys) =>
+        Effect.map(
+          limited("get", () => gather.read(keys)),
+          ({ epoch, rows }) => ({ epoch, rows: keys.map((key) => rows.get(key)) })
+        ),
+
+      setMany: (rows) =>
+        Effect.flatMap(steadyMillis, (now) =>
+          Effect.asVoid(
+            limited("set", () => {
+              const parameters = rows.flatMap((row) => [
+                row.since === undefined ? "" : region.incarnations.textOf(row.since),
+                String(slotOf(row.key)),
+                lifeOf(row.reclaimAt, now),
+                String(row.tags.length),
+                ...row.tags.map(encodeText),
+                encodeRow(region.mark, row)
+              ])
+              return run(Scripts.set, rows.map((row) => entryOf(row.key)), parameters)
+            })
+          )
+        ),
+
+      deleteMany: (keys) =>
+        keys.length === 0
+          ? Effect.succeed(0)
+          : Effect.map(
+              limited("delete", () => {
+                const distinct = [...new Set(keys)]
+                return run(Scripts.remove, distinct.map(entryOf), distinct.map((key) => String(slotOf(key))))
+              }),
+              Number
+            ),
+
+      bump: (tags) =>
+        tags.length === 0
+          ? Effect.void
+          : Effect.asVoid(
+              limited("invalidateTags", () =>
+                run(Scripts.bump, [], [String(Scripts.maxTags), ...tags.map(encodeText)])
+              )
+            ),
+
+      outdate: Effect.asVoid(limited("invalidateAll", outdate)),
+
+      clear,
+
+      inspect: (key) => limited("inspect", () => inspectIn(region)(key)),
+
+      scan: Stream.suspend(() => {
+        const seen = new Set<string>()
+        return Stream.paginateChunkEffect("0", (cursor: string) =>
+          Effect.flatMap(
+            limited("scan", () => step(region, cursor)),
+            ({ found, next }) =>
+              Effect.map(rowsOf(seen, found), (rows) => [rows, Option.fromNullable(next)] as const)
+          )
+        )
+      })
+    }
+  })

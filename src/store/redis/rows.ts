@@ -1,0 +1,99 @@
+/** How names, keys, tags and entries are said to Redis, and heard from it; see scripts.ts. */
+import type * as CacheStore from "../../CacheStore.js"
+import type { Marker } from "../internal/mark.js"
+import * as Scripts from "./scripts.js"
+
+/**
+ * Any string as text that UTF-8 can say: as it is, unless it has broken unicode or looks as if it had been escaped. No
+ * two of them meet.
+ */
+export const encodeText = (text: string): string =>
+  text.isWellFormed() && !text.startsWith("\0") ? text : `\0${JSON.stringify(text).slice(1, -1)}`
+
+export const decodeText = (text: string): string =>
+  text.startsWith("\0") ? String(JSON.parse(`"${text.slice(1)}"`)) : text
+
+/** Where everything of a region is; a region's name has no control characters, but may have braces. */
+export interface Names {
+  readonly meta: string
+  readonly tags: string
+  /** What the names of its entries begin with. */
+  readonly entries: string
+}
+
+/** The part in braces is the hash tag: all that has it is on one node of a cluster. */
+export const namesOf = (prefix: string, region: string): Names => {
+  const escaped = region.replace(/[%{}]/g, (one) => `%${one.charCodeAt(0).toString(16)}`)
+  const base = `${prefix}:{${escaped}}`
+  return { meta: `${base}:meta`, tags: `${base}:tags`, entries: `${base}:entry:` }
+}
+
+/** The pattern that finds what begins with a text, and nothing else. */
+export const patternOf = (start: string): string => `${start.replace(/[\\*?[\]]/g, "\\$&")}*`
+
+/** The slot of a key's fence: each process must find the same. FNV-1a over a sample of at most 64 characters. */
+export const slotOf = (key: string): number => {
+  const step = Math.max(1, key.length >>> 5)
+  let hash = 0x811c9dc5 ^ key.length
+  for (let index = 0; index < key.length; index += step) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193)
+  for (let index = Math.max(0, key.length - 8); index < key.length; index++) {
+    hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193)
+  }
+  return ((hash >>> 16) ^ hash) & (Scripts.slots - 1)
+}
+
+/** An entry as it was found, with what decides whether it is one. */
+export interface FoundRow {
+  readonly row: CacheStore.Row
+  readonly incarnation: string
+  readonly epoch: number
+}
+
+const newline = 10
+const never = "-"
+
+/** All of an entry that comes after its epoch, which only Redis knows. */
+export const encodeRow = (mark: Marker, { bytes, key, reclaimAt, tags }: CacheStore.RowWrite): Buffer => {
+  const list = tags.length === 0 ? "" : JSON.stringify(tags.map(encodeText))
+  const until = reclaimAt === Infinity ? never : String(reclaimAt)
+  const head = ` ${until} ${Buffer.byteLength(list)} ${mark(key, 0, until + list)}\n${list}`
+  const size = Buffer.byteLength(head)
+  const all = Buffer.allocUnsafe(size + bytes.byteLength)
+  all.write(head)
+  all.set(bytes, size)
+  return all
+}
+
+/** No entry has no bytes: a row that is answered with these is taken for rotten, and removed. */
+const rotten = new Uint8Array(0)
+
+const tagsIn = (list: string): ReadonlyArray<string> | undefined => {
+  if (list === "") return []
+  try {
+    const all: unknown = JSON.parse(list)
+    return Array.isArray(all) ? all.map((tag) => decodeText(String(tag))) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What was found under a key, unless it is nothing that was ever written here. */
+export const decodeRow = (mark: Marker, key: string, found: Buffer): FoundRow | undefined => {
+  const end = found.subarray(0, Scripts.head).indexOf(newline)
+  if (end < 0) return undefined
+  const [incarnation = "", epoch = "", until = "", size = "", marked = ""] = found.toString("latin1", 0, end).split(" ")
+  const start = end + 1 + Number(size)
+  const list = found.toString("utf8", end + 1, start)
+  const tags = tagsIn(list)
+  const isWhole = tags !== undefined && start <= found.length && String(mark(key, 0, until + list)) === marked
+  return {
+    incarnation,
+    epoch: Number(epoch),
+    row: {
+      key,
+      bytes: isWhole ? new Uint8Array(found.buffer, found.byteOffset + start, found.length - start) : rotten,
+      tags: tags ?? [],
+      reclaimAt: until === never ? Infinity : Number(until)
+    }
+  }
+}
