@@ -41,7 +41,7 @@ export default {
       severity: "error",
       from: { path: "^src/(CacheKey|CacheEntry|CacheError)\\.ts$|^src/codec/" },
       to: {
-        path: `^src/(CacheStore|CacheConfig|CachePolicy|CacheResult)\\.ts$|${caches}|${engines}|^src/observe/|${outer}`,
+        path: `^src/CacheStore/|^src/(CacheStore|CacheConfig|CachePolicy|CacheResult)\\.ts$|${caches}|${engines}|^src/observe/|${outer}`,
         reachable: true
       }
     },
@@ -49,7 +49,7 @@ export default {
       name: "contract-knows-no-cache",
       comment: "CacheStore is the contract of engines and the combinators over it; caches stand on it, not under it.",
       severity: "error",
-      from: { path: "^src/CacheStore\\.ts$" },
+      from: { path: "^src/CacheStore(\\.ts$|/)" },
       to: { path: `${caches}|${engines}|${outer}`, reachable: true }
     },
     {

@@ -59,7 +59,15 @@ const declarations = (source) => {
 }
 
 let exportsSeen = 0
-for (const { file } of publicModules()) {
+/** A public module, and what it hands on whole. */
+const parts = (file) => [
+  file,
+  ...Array.from(read(file).matchAll(/^export \* from "(\.\/[^"]+)\.js"/gm), ([, path]) =>
+    posix.join(posix.dirname(file), `${path}.ts`)
+  )
+]
+
+for (const file of publicModules().flatMap((module) => parts(module.file))) {
   const source = ts.createSourceFile(file, read(file), ts.ScriptTarget.ES2022, true)
   const documented = new Set()
   for (const { name, node } of declarations(source)) {

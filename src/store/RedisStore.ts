@@ -2,7 +2,7 @@
  * Entries kept on a Redis server (or Valkey, or whatever speaks its protocol): shared by all programs that use it.
  *
  * Needs the optional peer `redis`; without it the Layer fails with `StoreUnavailable`, which tells how to install it.
- * All gets of one turn of the event loop go to the server as one command; writes and invalidations are scripts, so that
+ * All gets of one turn of the scheduler go to the server as one command; writes and invalidations are scripts, so that
  * no load that began before an invalidation is stored after it, whichever program either of them is. A server that is
  * restarted empty, or evicts keys, costs loads, and never brings back what was invalidated.
  *

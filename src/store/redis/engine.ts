@@ -46,7 +46,10 @@ const inspectIn =
       row: found.row,
       epoch: number(found.epoch),
       outdatedBy: since
-        ? { tag: tag && tag.length > 0 ? decodeText(tag.toString()) : undefined, epoch: number(Number(since.toString("latin1"))) }
+        ? {
+            tag: tag && tag.length > 0 ? decodeText(tag.toString()) : undefined,
+            epoch: number(Number(since.toString("latin1")))
+          }
         : undefined
     }
   }
@@ -105,7 +108,7 @@ export const make = (
     return {
       getMany: (keys) =>
         Effect.map(
-          limited("get", () => gather.read(keys)),
+          limited("get", (scheduler) => gather.read(keys, scheduler)),
           ({ epoch, rows }) => ({ epoch, rows: keys.map((key) => rows.get(key)) })
         ),
 
@@ -121,7 +124,11 @@ export const make = (
                 ...row.tags.map(encodeText),
                 encodeRow(region.mark, row)
               ])
-              return run(Scripts.set, rows.map((row) => entryOf(row.key)), parameters)
+              return run(
+                Scripts.set,
+                rows.map((row) => entryOf(row.key)),
+                parameters
+              )
             })
           )
         ),
@@ -132,7 +139,11 @@ export const make = (
           : Effect.map(
               limited("delete", () => {
                 const distinct = [...new Set(keys)]
-                return run(Scripts.remove, distinct.map(entryOf), distinct.map((key) => String(slotOf(key))))
+                return run(
+                  Scripts.remove,
+                  distinct.map(entryOf),
+                  distinct.map((key) => String(slotOf(key)))
+                )
               }),
               Number
             ),
@@ -141,9 +152,7 @@ export const make = (
         tags.length === 0
           ? Effect.void
           : Effect.asVoid(
-              limited("invalidateTags", () =>
-                run(Scripts.bump, [], [String(Scripts.maxTags), ...tags.map(encodeText)])
-              )
+              limited("invalidateTags", () => run(Scripts.bump, [], [String(Scripts.maxTags), ...tags.map(encodeText)]))
             ),
 
       outdate: Effect.asVoid(limited("invalidateAll", outdate)),
@@ -157,8 +166,7 @@ export const make = (
         return Stream.paginateChunkEffect("0", (cursor: string) =>
           Effect.flatMap(
             limited("scan", () => step(region, cursor)),
-            ({ found, next }) =>
-              Effect.map(rowsOf(seen, found), (rows) => [rows, Option.fromNullable(next)] as const)
+            ({ found, next }) => Effect.map(rowsOf(seen, found), (rows) => [rows, Option.fromNullable(next)] as const)
           )
         )
       })

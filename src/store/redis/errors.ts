@@ -29,8 +29,16 @@ const diagnoses: Readonly<Record<string, Diagnosis>> = {
     transient: true,
     hint: "give the url of the primary"
   },
-  NOAUTH: { reason: "the server wants a password", transient: false, hint: "put it in the url: redis://:password@host" },
-  WRONGPASS: { reason: "the user name or password is wrong", transient: false, hint: "check the url's user and password" },
+  NOAUTH: {
+    reason: "the server wants a password",
+    transient: false,
+    hint: "put it in the url: redis://:password@host"
+  },
+  WRONGPASS: {
+    reason: "the user name or password is wrong",
+    transient: false,
+    hint: "check the url's user and password"
+  },
   NOPERM: {
     reason: "the user may not do this",
     transient: false,

@@ -1,9 +1,10 @@
 /**
- * Readings of one region: all that are asked for in one turn of the event loop go to the server together.
+ * Readings of one region: all that are asked for in one turn of the scheduler go to the server together.
  *
  * The counter is asked for before the entries, in the same packet, so it is never later than they are. Whether an entry's
  * tags are good still is asked only where one was invalidated after the entry was written.
  */
+import type { Scheduler } from "effect/Scheduler"
 import type * as CacheStore from "../../CacheStore.js"
 import type { Marker } from "../internal/mark.js"
 import type { Client } from "./client.js"
@@ -83,12 +84,12 @@ export class Gather {
 
   constructor(private readonly region: Region) {}
 
-  read(keys: ReadonlyArray<string>): Promise<Reading> {
+  read(keys: ReadonlyArray<string>, scheduler: Scheduler): Promise<Reading> {
     return new Promise((take) => {
       if (this.waiting === undefined) {
         this.waiting = []
-        // behind what is to be run in this turn already: it may ask, too
-        setImmediate(() => this.depart())
+        // behind all that is to be run already: it may ask, too
+        scheduler.scheduleTask(() => this.depart(), 0)
       }
       this.waiting.push({ keys, take })
     })

@@ -1,0 +1,128 @@
+/**
+ * Leaves a store alone for a while after it has failed, so that it costs its timeout once and not with each operation.
+ *
+ * Closed, everything goes through. A failure that may pass (see `CacheError.isTransient`) opens it: everything is refused
+ * at once, until the pause is over. Then one operation is let through, to try; if it succeeds the breaker is closed, and
+ * if it fails the next pause is twice as long. After Nygard, Release It! (2007), chapter 5.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
+import * as CacheError from "../../CacheError.js"
+import type * as CacheStore from "../../CacheStore.js"
+import { steadyMillis } from "../steady.js"
+import { Owed } from "./owed.js"
+
+type Failure = CacheError.StoreFailure
+
+export interface Options {
+  readonly store: string
+  /** Milliseconds of the first pause, and of the longest. */
+  readonly resetAfter: number
+  readonly maxResetAfter: number
+  /** Failures in a row that open it. */
+  readonly failures: number
+}
+
+interface Open {
+  readonly until: number
+  readonly pause: number
+  readonly reason: string
+}
+
+export class Breaker {
+  private open: Open | undefined = undefined
+  private failures = 0
+  private isProbing = false
+
+  constructor(private readonly options: Options) {}
+
+  /** Runs an operation if the store is not left alone. */
+  run<A, E>(effect: Effect.Effect<A, E | Failure>): Effect.Effect<A, E | Failure> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(steadyMillis, (now): Effect.Effect<A, E | Failure> => {
+        const { open } = this
+        if (open === undefined) return Effect.onExit(restore(effect), (exit) => this.heard(exit))
+        if (now < open.until || this.isProbing) return Effect.fail(this.refusal(open, now))
+        this.isProbing = true
+        return Effect.onExit(restore(effect), (exit) => {
+          this.isProbing = false
+          return this.heard(exit)
+        })
+      })
+    )
+  }
+
+  private refusal({ reason, until }: Open, now: number): CacheError.StoreUnavailable {
+    return new CacheError.StoreUnavailable({
+      store: this.options.store,
+      reason: `it is left alone for ${Math.max(0, Math.ceil(until - now))} ms, because it has failed: ${reason}`,
+      hint: "look at the store; it is tried again by itself"
+    })
+  }
+
+  private heard(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    if (Exit.isSuccess(exit)) return this.succeeded
+    const error = exit.cause._tag === "Fail" ? exit.cause.error : undefined
+    // whoever was interrupted, or was refused for what he wanted, tells nothing of the store
+    return error !== undefined && CacheError.isTransient(error) ? this.failed(error as Failure) : Effect.void
+  }
+
+  private get succeeded(): Effect.Effect<void> {
+    this.failures = 0
+    if (this.open === undefined) return Effect.void
+    this.open = undefined
+    return Effect.logInfo(`larder: ${this.options.store} answers, and is used again`)
+  }
+
+  private failed(error: Failure): Effect.Effect<void> {
+    return Effect.flatMap(steadyMillis, (now) => {
+      const { failures, maxResetAfter, resetAfter, store } = this.options
+      const before = this.open
+      if (before === undefined && ++this.failures < failures) return Effect.void
+      // one that began before the pause did is no news
+      if (before !== undefined && now < before.until) return Effect.void
+      const pause = before === undefined ? resetAfter : Math.min(maxResetAfter, before.pause * 2)
+      this.open = { until: now + pause, pause, reason: error.message }
+      const said = `larder: ${store} is left alone for ${pause} ms: ${error.message}`
+      return before === undefined ? Effect.logWarning(said, error.hint) : Effect.logDebug(said)
+    })
+  }
+}
+
+/** A region behind a breaker, and what it has to be told. */
+export interface Guarded<in out A, in out E> {
+  readonly region: CacheStore.Region<A, E>
+  readonly owed: Owed
+}
+
+/**
+ * The same region behind a breaker. What the store could not be told to invalidate it is told before anything else, when
+ * it is there again: until then it answers nothing.
+ */
+export const around = <A, E>(region: CacheStore.Region<A, E>, breaker: Breaker): Guarded<A, E> => {
+  const owed = new Owed()
+  const run = <X, E2>(effect: Effect.Effect<X, E2 | Failure>) =>
+    breaker.run(Effect.suspend(() => (owed.isNothing ? effect : Effect.zipRight(owed.settle(region), effect))))
+  /** It is owed until it is known to have been done. */
+  const invalidate = <X, E2>(owe: () => void, effect: Effect.Effect<X, E2 | Failure>) =>
+    Effect.onExit(run(effect), (exit) => Effect.sync(() => (Exit.isSuccess(exit) ? undefined : owe())))
+  const guarded: CacheStore.Region<A, E> = {
+    ...region,
+    getMany: (keys) => run(region.getMany(keys)),
+    setMany: (writes) => {
+      const explicit = writes.flatMap(({ key, since }) => (since === undefined ? [key] : []))
+      return explicit.length === 0
+        ? run(region.setMany(writes))
+        : invalidate(() => owed.owesKeys(explicit), region.setMany(writes))
+    },
+    deleteMany: (keys) => invalidate(() => owed.owesKeys(keys), region.deleteMany(keys)),
+    invalidateTags: (tags) => invalidate(() => owed.owesTags(tags), region.invalidateTags(tags)),
+    invalidateAll: invalidate(() => owed.owesEverything(), region.invalidateAll),
+    clear: invalidate(() => owed.owesEverything(), region.clear),
+    inspect: (key) => run(region.inspect(key)),
+    entries: Stream.unwrap(run(Effect.succeed(region.entries))),
+    sizes: run(region.sizes)
+  }
+  return { region: guarded, owed }
+}
