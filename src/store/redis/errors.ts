@@ -69,7 +69,9 @@ const nameOf = (error: Error): ReadonlyArray<string> => [
   "code" in error ? String(error.code) : ""
 ]
 
-const diagnose = (error: unknown): Diagnosis => {
+const diagnose = (given: unknown): Diagnosis => {
+  // what made the driver give up connecting
+  const error = given instanceof Error && "originalError" in given ? given.originalError : given
   if (!(error instanceof Error)) return { reason: String(error), transient: false, hint: "see the cause" }
   const known = nameOf(error).find((name) => Object.hasOwn(diagnoses, name))
   if (known !== undefined) return diagnoses[known]!
