@@ -567,6 +567,58 @@ describe("back-off, at its edges", () => {
   )
 })
 
+describe("what is there is kept, and let go in time", () => {
+  for (const store of stores) {
+    it.effect(`a refresh that fails does not replace a good value, though its failure has a life (${store.name})`, () =>
+      Effect.gen(function* () {
+        const source = new Counted()
+        const cache = yield* Cache.make("kept", {
+          ...schemas,
+          lookup: source.lookup,
+          timeToLive: "60 seconds",
+          refreshAhead: 0.5,
+          failureTimeToLive: "10 seconds"
+        })
+        yield* plays(cache, source, [["0 seconds", "v1 loaded", 1]])
+        source.state = "down"
+        assert.strictEqual(yield* Effect.flip(cache.refresh("k")), "down")
+        yield* plays(cache, source, [
+          ["1 second", "v1 fresh", 2],
+          ["40 seconds", "v1 fresh", 3],
+          ["41 seconds", "v1 fresh", 4],
+          // it is over: now the failure is kept
+          ["60 seconds", "fails: down", 5],
+          ["64 seconds", "fails: down", 5]
+        ])
+      }).pipe(over(store.layer))
+    )
+  }
+
+  it.effect("a wait that outlives what could have been served is not answered with it", () =>
+    Effect.gen(function* () {
+      const source = new Counted()
+      const cache = yield* Cache.make("outlived", {
+        ...schemas,
+        lookup: source.lookup,
+        timeToLive: "60 seconds",
+        staleIfError: "30 seconds",
+        waitStale: "20 seconds",
+        waitFresh: "40 seconds",
+        loadDeadline: "1 hour"
+      })
+      yield* cache.get("k")
+      source.state = "hung"
+      yield* TestClock.adjust("80 seconds")
+      const late = yield* Effect.fork(Effect.either(cache.get("k")))
+      yield* TestClock.adjust("39999 millis")
+      assert.isNull(late.unsafePoll())
+      yield* TestClock.adjust("1 millis")
+      const answer = yield* Fiber.join(late)
+      assert.strictEqual(answer._tag === "Left" && answer.left instanceof CacheError.LoadTimeout, true)
+    }).pipe(over(MemoryStore.layer()))
+  )
+})
+
 describe("policies as values", () => {
   it.effect("a cache's own options win over its policy, and that over the configuration", () =>
     Effect.gen(function* () {

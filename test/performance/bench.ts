@@ -20,6 +20,7 @@ import { memory } from "./memory.js"
 import { miss } from "./miss.js"
 import { program } from "./program.js"
 import * as Report from "./report.js"
+import { redis } from "./redis.js"
 import { scale } from "./scale.js"
 import { soak } from "./soak.js"
 import type { Result, Suite } from "./suite.js"
@@ -35,6 +36,7 @@ const suites: Readonly<Record<string, Suite>> = {
   batch,
   load,
   forms: formsSuite,
+  redis,
   soak
 }
 
