@@ -128,9 +128,7 @@ describe("what is owed to a store that was away", () => {
         const { loads } = state
         yield* cache.get("a")
         assert.strictEqual(state.loads, loads + 1)
-      }).pipe(
-        over(FaultyStore.over(MemoryStore.layer()).pipe(CacheStore.failover(SqliteStore.layerMemory), quiet))
-      )
+      }).pipe(over(FaultyStore.over(MemoryStore.layer()).pipe(CacheStore.failover(SqliteStore.layerMemory), quiet)))
     )
   }
 

@@ -215,28 +215,30 @@ describe.skipIf(!Redis.isThere)("RedisStore", () => {
     }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))
   )
 
-  it.scoped("a server that cannot be had, or does not let us in, is told with what to do, and without the password", () =>
-    Effect.gen(function* () {
-      const locked = yield* Redis.make("--requirepass", "sesame")
-      const at = `redis://127.0.0.1:${locked.port}`
-      const message = (reason: string) => `Cache store 'RedisStore' is not available: ${reason} (${at})`
-      assert.deepStrictEqual(told((yield* refused(RedisStore.layer({ url: at }))) as CacheError.StoreUnavailable), {
-        tag: "StoreUnavailable",
-        message: message("the server wants a password"),
-        hint: "put it in the url: redis://:password@host"
+  it.scoped(
+    "a server that cannot be had, or does not let us in, is told with what to do, and without the password",
+    () =>
+      Effect.gen(function* () {
+        const locked = yield* Redis.make("--requirepass", "sesame")
+        const at = `redis://127.0.0.1:${locked.port}`
+        const message = (reason: string) => `Cache store 'RedisStore' is not available: ${reason} (${at})`
+        assert.deepStrictEqual(told((yield* refused(RedisStore.layer({ url: at }))) as CacheError.StoreUnavailable), {
+          tag: "StoreUnavailable",
+          message: message("the server wants a password"),
+          hint: "put it in the url: redis://:password@host"
+        })
+        const wrong = `redis://:s3cr3t@127.0.0.1:${locked.port}`
+        const error = (yield* refused(RedisStore.layer({ url: wrong }))) as CacheError.StoreUnavailable
+        assert.strictEqual(error.message, message("the user name or password is wrong"))
+        assert.notInclude(JSON.stringify(error), "s3cr3t")
+        const right = Redacted.make(`redis://:sesame@127.0.0.1:${locked.port}`)
+        assert.strictEqual((yield* storeOf(RedisStore.layer({ url: right }))).name, "RedisStore")
+        yield* locked.kill
+        const gone = (yield* refused(RedisStore.layer({ url: right }))) as CacheError.StoreUnavailable
+        assert.match(gone.message, /ECONNREFUSED/)
+        assert.strictEqual(gone.hint, `check that a server runs at ${at} and can be reached`)
+        assert.notInclude(JSON.stringify(gone), "sesame")
       })
-      const wrong = `redis://:s3cr3t@127.0.0.1:${locked.port}`
-      const error = (yield* refused(RedisStore.layer({ url: wrong }))) as CacheError.StoreUnavailable
-      assert.strictEqual(error.message, message("the user name or password is wrong"))
-      assert.notInclude(JSON.stringify(error), "s3cr3t")
-      const right = Redacted.make(`redis://:sesame@127.0.0.1:${locked.port}`)
-      assert.strictEqual((yield* storeOf(RedisStore.layer({ url: right }))).name, "RedisStore")
-      yield* locked.kill
-      const gone = (yield* refused(RedisStore.layer({ url: right }))) as CacheError.StoreUnavailable
-      assert.match(gone.message, /ECONNREFUSED/)
-      assert.strictEqual(gone.hint, `check that a server runs at ${at} and can be reached`)
-      assert.notInclude(JSON.stringify(gone), "sesame")
-    })
   )
 
   it.scoped("options that make no sense are told, all of them, without the password", () =>
@@ -244,7 +246,13 @@ describe.skipIf(!Redis.isThere)("RedisStore", () => {
       const bad = { url: "http://:s3cr3t@host", prefix: "a b", timeout: 0, connectTimeout: "soon", tls: 1 }
       const error = yield* refused(RedisStore.layer(bad as unknown as RedisStore.Options))
       assert.instanceOf(error, CacheError.InvalidConfig)
-      assert.deepStrictEqual(error.issues.map(({ field }) => field).sort(), ["connectTimeout", "prefix", "timeout", "tls", "url"])
+      assert.deepStrictEqual(error.issues.map(({ field }) => field).sort(), [
+        "connectTimeout",
+        "prefix",
+        "timeout",
+        "tls",
+        "url"
+      ])
       assert.notInclude(error.message, "s3cr3t")
       for (const url of ["", "redis://", "redis://host/db"]) {
         assert.instanceOf(yield* refused(RedisStore.layer({ url })), CacheError.InvalidConfig)

@@ -83,7 +83,12 @@ const wide = (name: string, once: () => Promise<unknown>): Subject => ({
 const open = <E>(layer: Layer.Layer<CacheStore.CacheStore, E>) =>
   Effect.flatMap(Layer.build(layer), (context) =>
     Effect.provide(
-      Cache.make("bench", { key: Schema.String, success: Item, timeToLive: "1 hour", lookup: (id) => Effect.succeed(item(id)) }),
+      Cache.make("bench", {
+        key: Schema.String,
+        success: Item,
+        timeToLive: "1 hour",
+        lookup: (id) => Effect.succeed(item(id))
+      }),
       context
     )
   )
@@ -94,7 +99,9 @@ export const redis: Suite = ({ quick }) =>
     const url = `redis://127.0.0.1:${server.port}`
     const cache = yield* open(RedisStore.layer({ url }))
     const alone = yield* open(MemoryStore.layer())
-    const tiered = yield* open(MemoryStore.layer().pipe(CacheStore.tieredOver(RedisStore.layer({ url, prefix: "tiered" }))))
+    const tiered = yield* open(
+      MemoryStore.layer().pipe(CacheStore.tieredOver(RedisStore.layer({ url, prefix: "tiered" })))
+    )
     const client = yield* Effect.acquireRelease(
       Effect.promise(() => createClient({ url }).connect()),
       (client) => Effect.sync(() => client.destroy())
