@@ -29,6 +29,13 @@ const slotOf = (key: string): number => {
 /** At most this many tags are remembered one by one in each region. */
 export const maxTags = 10_000
 
+/** What of a region's epochs has to outlive the process, where its entries do. Tags oldest first. */
+export interface Lasting {
+  readonly outdatedBefore: number
+  readonly taggedFloor: number
+  readonly tags: ReadonlyArray<readonly [tag: string, epoch: number]>
+}
+
 export class Epochs {
   /** The present epoch. Only ever rises. */
   now = 0
@@ -93,6 +100,22 @@ export class Epochs {
     const tag = tags.find((one) => since < (this.tags.get(one) ?? -1))
     if (tag !== undefined) return { tag, epoch: this.tags.get(tag)! }
     return tags.length > 0 && since < this.taggedFloor ? { tag: tags[0], epoch: this.taggedFloor } : undefined
+  }
+
+  /** All that outdates entries, for a store that keeps it: what forbids loads dies with those who load. */
+  get lasting(): Lasting {
+    return { outdatedBefore: this.outdatedBefore, taggedFloor: this.taggedFloor, tags: [...this.tags] }
+  }
+
+  /** As it was; goes on from `now`, which must not be before any epoch that was ever given out. */
+  static from({ outdatedBefore, taggedFloor, tags }: Lasting, now: number): Epochs {
+    const epochs = new Epochs()
+    epochs.now = now
+    epochs.lastBump = now
+    epochs.outdatedBefore = outdatedBefore
+    epochs.taggedFloor = taggedFloor
+    for (const [tag, epoch] of tags) epochs.tags.set(tag, epoch)
+    return epochs
   }
 
   /** Whether one of these tags was invalidated after `since`. */

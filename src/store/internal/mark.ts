@@ -23,3 +23,6 @@ export const marker = (region: string): Marker => {
     return Math.imul(hash ^ (epoch | 0), 0x01000193) ^ Math.floor(epoch / 2 ** 32)
   }
 }
+
+/** 32 bits of any text. */
+export const digestOf = (text: string): number => add(0x811c9dc5, text)

@@ -1,0 +1,344 @@
+/**
+ * One region in a directory: a file for each entry, in 256 folders, and a journal of what outdates them.
+ *
+ * What is there is known in memory; only values are read. A file is written beside its place and moved there when it is
+ * whole. One operation at a time touches the file of a key; what decides (fences, epochs, the shelf) changes only between
+ * two effects, and is looked at once more after each of them.
+ */
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { createHash } from "node:crypto"
+import * as path from "node:path"
+import type * as CacheError from "../../CacheError.js"
+import type * as CacheStore from "../../CacheStore.js"
+import { steadyMillis } from "../../internal/steady.js"
+import { KeyTurns } from "../../internal/keyTurns.js"
+import { type Marker, marker } from "../internal/mark.js"
+import { safeName } from "../internal/paths.js"
+import * as EntryFile from "./entryFile.js"
+import * as Errors from "./errors.js"
+import * as Journal from "./journal.js"
+import type { Item, Shelf } from "./shelf.js"
+
+export interface Place {
+  readonly directory: string
+  readonly generation: string
+  readonly shelf: Shelf
+  readonly durable: boolean
+  readonly compress: boolean
+  readonly modes: { readonly file: number; readonly folder: number }
+}
+
+/** Files that are written or removed at the same time. */
+const concurrency = 16
+const ending = ".entry"
+
+/** Where a key's file is. UTF-16, because UTF-8 would make all broken surrogates one. */
+const nameOf = (folder: string, key: string): string => {
+  const digest = createHash("sha256").update(key, "utf16le").digest("hex")
+  return path.join(folder, digest.slice(0, 2), `${digest.slice(2)}${ending}`)
+}
+
+class Region {
+  private readonly turns = new KeyTurns()
+  private readonly mark: Marker
+  private readonly folders = new Set<string>()
+  private writes = 0
+
+  constructor(
+    private readonly fs: FileSystem.FileSystem,
+    private readonly place: Place,
+    private readonly name: string,
+    private readonly folder: string,
+    private readonly journal: Journal.Journal
+  ) {
+    this.mark = marker(name)
+  }
+
+  get epochs(): Journal.Journal["epochs"] {
+    return this.journal.epochs
+  }
+
+  at(name: string): string {
+    return path.join(this.place.directory, name)
+  }
+
+  item(key: string): Item | undefined {
+    return this.place.shelf.get(nameOf(this.folder, key))
+  }
+
+  isOutdated = ({ epoch, tags }: Pick<Item, "epoch" | "tags">): boolean => this.epochs.outdated(tags, epoch)
+
+  /** The row of an item, unless it has gone meanwhile. */
+  read(item: Item): Effect.Effect<CacheStore.Row | undefined, CacheError.StoreError> {
+    return this.fs.readFile(this.at(item.name)).pipe(
+      Effect.flatMap((bytes): Effect.Effect<CacheStore.Row | undefined> => {
+        const head = EntryFile.decodeHead(this.mark, bytes)
+        if (head === undefined || head === "more" || head.key !== item.key) {
+          return Effect.succeed({ ...item, bytes: new Uint8Array(0) }) // rotten: the core removes it
+        }
+        // another one has taken its place while it was read
+        return head.epoch === item.epoch ? EntryFile.rowOf(head, bytes) : Effect.succeed(undefined)
+      }),
+      Effect.catchIf(Errors.isMissing, () => Effect.sync(() => this.forget(item))),
+      Effect.mapError(Errors.ofOperation("get"))
+    )
+  }
+
+  private forget(item: Item): undefined {
+    if (this.place.shelf.get(item.name) === item) this.place.shelf.remove(item.name)
+    return undefined
+  }
+
+  find(key: string): Effect.Effect<CacheStore.Row | undefined, CacheError.StoreError> {
+    return Effect.suspend(() => {
+      const item = this.item(key)
+      if (item === undefined || this.isOutdated(item)) return Effect.succeed(undefined)
+      this.place.shelf.touch(item)
+      return this.read(item)
+    })
+  }
+
+  private accepts(row: CacheStore.Row, name: string, epoch: number): boolean {
+    if (!this.epochs.accepts(row.key, epoch) || this.epochs.outdated(row.tags, epoch)) return false
+    return (this.place.shelf.get(name)?.epoch ?? 0) <= epoch
+  }
+
+  write(row: CacheStore.RowWrite): Effect.Effect<void, CacheError.StoreError> {
+    const name = nameOf(this.folder, row.key)
+    return Effect.suspend(() => {
+      const epoch = row.since ?? this.epochs.fence(row.key)
+      return this.turns.run(
+        [name],
+        Effect.suspend(() => (this.accepts(row, name, epoch) ? this.replace(row, name, epoch) : Effect.void))
+      )
+    })
+  }
+
+  private replace(row: CacheStore.RowWrite, name: string, epoch: number): Effect.Effect<void, CacheError.StoreError> {
+    const { compress, shelf } = this.place
+    const file = this.at(name)
+    const temporary = `${file}.tmp`
+    const { incarnation } = this.journal
+    return Effect.gen(this, function* () {
+      yield* this.journal.ensureCeiling
+      const bytes = yield* EntryFile.encode(this.mark, row, { incarnation, epoch, compress })
+      // larger than all that there may be: nothing is kept of this key
+      if (bytes.byteLength > shelf.maxBytes) return yield* this.drop(name)
+      yield* this.ensureFolder(path.dirname(file))
+      yield* this.put(temporary, bytes)
+      if (!this.accepts(row, name, epoch)) return yield* this.fs.remove(temporary)
+      yield* this.fs.rename(temporary, file)
+      if (!this.accepts(row, name, epoch)) return yield* this.drop(name)
+      const { key, reclaimAt, tags } = row
+      shelf.put({ name, region: this.name, key, epoch, tags, reclaimAt, bytes: bytes.byteLength })
+    }).pipe(
+      Effect.catchAll((error) =>
+        error._tag === "StoreError"
+          ? Effect.fail(error)
+          : Effect.zipRight(Effect.ignore(this.fs.remove(temporary)), Effect.fail(Errors.ofOperation("set")(error)))
+      ),
+      // half a write would be to nobody's use
+      Effect.uninterruptible
+    )
+  }
+
+  private put(file: string, bytes: Uint8Array) {
+    const { durable, modes } = this.place
+    return durable
+      ? Effect.scoped(
+          Effect.flatMap(this.fs.open(file, { flag: "w", mode: modes.file }), (handle) =>
+            Effect.zipRight(handle.writeAll(bytes), handle.sync)
+          )
+        )
+      : this.fs.writeFile(file, bytes, { mode: modes.file })
+  }
+
+  private ensureFolder(folder: string) {
+    return this.folders.has(folder)
+      ? Effect.void
+      : Effect.map(this.fs.makeDirectory(folder, { recursive: true, mode: this.place.modes.folder }), () => {
+          this.folders.add(folder)
+        })
+  }
+
+  /** The file of whatever is no longer on the shelf. */
+  private drop(name: string) {
+    this.place.shelf.remove(name)
+    return Effect.catchIf(this.fs.remove(this.at(name)), Errors.isMissing, () => Effect.void)
+  }
+
+  /** Files of what is off the shelf, unless it is there again by then. */
+  removeFiles(items: ReadonlyArray<Item>, operation: string): Effect.Effect<void, CacheError.StoreError> {
+    return Effect.forEach(
+      items,
+      ({ name }) =>
+        this.turns.run(
+          [name],
+          Effect.suspend(() => (this.place.shelf.get(name) === undefined ? this.drop(name) : Effect.void))
+        ),
+      { concurrency, discard: true }
+    ).pipe(Effect.mapError(Errors.ofOperation(operation)), Effect.uninterruptible)
+  }
+
+  /** Makes room: for what was written, and now and then of what is over. */
+  tidy(now: number, written: number): Effect.Effect<void, CacheError.StoreError> {
+    const { shelf } = this.place
+    this.writes += written
+    const own = shelf.of.bind(shelf)
+    const over = this.writes > 1_000 && this.writes > own(this.name).length ? this.sweep(now) : []
+    return this.removeFiles([...over, ...shelf.shrink()], "set")
+  }
+
+  private sweep(now: number): ReadonlyArray<Item> {
+    this.writes = 0
+    return this.place.shelf.sweep(
+      (item) => item.region === this.name && (item.reclaimAt <= now || this.isOutdated(item))
+    )
+  }
+}
+
+/** What the file system has of a region: entries of the present incarnation, the one used longest ago first. */
+const list = (
+  fs: FileSystem.FileSystem,
+  place: Place,
+  region: string,
+  folder: string,
+  incarnation: string
+): Effect.Effect<ReadonlyArray<Item>, CacheError.StoreError> => {
+  const mark = marker(region)
+  const head = (file: string, size: number) =>
+    Effect.flatMap(
+      Effect.scoped(
+        Effect.flatMap(fs.open(file, { flag: "r" }), (handle) => handle.readAlloc(Math.min(size, EntryFile.firstRead)))
+      ),
+      (bytes) => {
+        const head = Option.isNone(bytes) ? undefined : EntryFile.decodeHead(mark, bytes.value)
+        return head === "more"
+          ? Effect.map(fs.readFile(file), (all) => EntryFile.decodeHead(mark, all))
+          : Effect.succeed(head)
+      }
+    )
+  const one = (name: string) =>
+    Effect.gen(function* () {
+      const file = path.join(place.directory, name)
+      const { mtime, size } = yield* fs.stat(file)
+      const found = name.endsWith(ending) ? yield* head(file, Number(size)) : undefined
+      if (found === undefined || found === "more" || found.incarnation !== incarnation) {
+        yield* Effect.ignore(fs.remove(file))
+        return []
+      }
+      const used = Option.match(mtime, { onNone: () => 0, onSome: (at) => at.getTime() })
+      return [{ ...found, name, region, used, bytes: Number(size) }]
+    })
+  return Effect.gen(function* () {
+    const shards = yield* fs.readDirectory(path.join(place.directory, folder))
+    const names = yield* Effect.forEach(
+      shards.filter((shard) => /^[0-9a-f]{2}$/.test(shard)),
+      (shard) =>
+        Effect.map(fs.readDirectory(path.join(place.directory, folder, shard)), (files) =>
+          files.map((file) => path.join(folder, shard, file))
+        ),
+      { concurrency }
+    )
+    const items = yield* Effect.forEach(names.flat(), one, { concurrency })
+    return items.flat().sort((a, b) => a.used - b.used)
+  }).pipe(Effect.mapError(Errors.ofOperation("open")))
+}
+
+export const make = (
+  place: Place,
+  name: string
+): Effect.Effect<CacheStore.Engine, CacheError.StoreFailure, FileSystem.FileSystem> =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const { durable, generation, modes, shelf } = place
+    const folder = safeName(name)
+    const absolute = path.join(place.directory, folder)
+    yield* Effect.mapError(
+      fs.makeDirectory(absolute, { recursive: true, mode: modes.folder }),
+      Errors.ofOperation("open")
+    )
+    const journal = yield* Journal.open(absolute, { generation, durable, mode: modes.file })
+    for (const item of yield* list(fs, place, name, folder, journal.incarnation)) shelf.put(item)
+    const region = new Region(fs, place, name, folder, journal)
+    const { epochs } = journal
+    const own = () => shelf.of(name)
+    const good = () => own().filter((item) => !region.isOutdated(item))
+    yield* region.removeFiles(shelf.shrink(), "open")
+
+    const engine: CacheStore.Engine = {
+      getMany: (keys) =>
+        Effect.suspend(() => {
+          const epoch = epochs.now
+          return Effect.map(
+            keys.length === 1
+              ? Effect.map(region.find(keys[0]!), (row) => [row])
+              : Effect.forEach(keys, (key) => region.find(key), { concurrency }),
+            (rows) => ({ epoch, rows })
+          )
+        }),
+
+      setMany: (rows) =>
+        Effect.zipRight(
+          Effect.forEach(rows, (row) => region.write(row), { concurrency, discard: true }),
+          Effect.flatMap(steadyMillis, (now) => region.tidy(now, rows.length))
+        ),
+
+      deleteMany: (keys) =>
+        Effect.suspend(() => {
+          const gone = [...new Set(keys)].flatMap((key) => {
+            const item = region.item(key)
+            epochs.fence(key)
+            return (item && shelf.remove(item.name)) ?? []
+          })
+          const count = gone.filter((item) => !region.isOutdated(item)).length
+          return Effect.as(region.removeFiles(gone, "delete"), count)
+        }),
+
+      bump: (tags) =>
+        Effect.suspend(() => {
+          if (tags.length === 0) return Effect.void
+          for (const tag of tags) epochs.bump(tag)
+          return journal.bumped(tags, epochs.now)
+        }),
+
+      outdate: Effect.suspend(() => {
+        epochs.bumpAll()
+        return journal.outdated(epochs.now)
+      }),
+
+      clear: Effect.suspend(() => {
+        const count = good().length
+        const gone = shelf.sweep((item) => item.region === name)
+        epochs.bumpAll()
+        return journal.outdated(epochs.now).pipe(Effect.zipRight(region.removeFiles(gone, "clear")), Effect.as(count))
+      }),
+
+      inspect: (key) =>
+        Effect.suspend(() => {
+          const item = region.item(key)
+          if (item === undefined) return Effect.succeed(undefined)
+          const outdatedBy = epochs.outdatedBy(item.tags, item.epoch)
+          return Effect.map(region.read(item), (row) => row && { row, epoch: item.epoch, outdatedBy })
+        }),
+
+      scan: Stream.suspend(() =>
+        Stream.filterMap(
+          Stream.mapEffect(Stream.fromIterable(own()), (item) =>
+            region.isOutdated(item) ? Effect.succeed(undefined) : region.read(item)
+          ),
+          Option.fromNullable
+        )
+      ),
+
+      size: (now) =>
+        Effect.sync(() => {
+          const present = good().filter((item) => item.reclaimAt > now)
+          return { entries: present.length, bytes: present.reduce((sum, item) => sum + item.bytes, 0) }
+        })
+    }
+    return engine
+  })
