@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, type Layer, Schema, TestClock } from "effect"
 import { Cache, type CacheError, CacheStore, MemoryStore } from "effect-larder"
+import { FaultyStore } from "effect-larder/testing"
 import fc from "fast-check"
 import { addsUp, forAll, over, settled } from "../fixtures/cache/harness.js"
 import { dawdling, distant, gated } from "../fixtures/cache/regions.js"
@@ -208,6 +209,36 @@ describe("3. No lost invalidation (while a store is being read)", () => {
           assert.strictEqual(yield* Effect.flip(yield* Fiber.join(late)), "down")
         }).pipe(over(MemoryStore.layer().pipe(distant, gated(gate))))
       })
+    )
+  }
+})
+
+describe("3. No lost invalidation, between two tiers", () => {
+  for (const [name, invalidate] of [
+    ["delete", (cache: Cache.Cache<string, string>) => cache.invalidate("k")],
+    ["invalidate_tags", (cache: Cache.Cache<string, string>) => cache.invalidateTags(["tag"])],
+    ["invalidate_all", (cache: Cache.Cache<string, string>) => cache.invalidateAll],
+    ["clear", (cache: Cache.Cache<string, string>) => cache.clear]
+  ] as const) {
+    it.effect(`a load that begins and ends when the farther has done its part and the nearer has not: ${name}`, () =>
+      Effect.gen(function* () {
+        let loads = 0
+        const cache = yield* Cache.make("between", {
+          key: Schema.String,
+          success: Schema.String,
+          tags: () => ["tag"],
+          lookup: (key) => Effect.sync(() => `${key}${++loads}`)
+        })
+        yield* Effect.flatMap(FaultyStore.Faults, (faults) => faults.break({ _tag: "Slow", by: "1 second" }, name))
+        const fiber = yield* Effect.fork(invalidate(cache))
+        yield* settled
+        assert.strictEqual(yield* cache.get("k"), "k1")
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(fiber)
+        assert.strictEqual(yield* cache.get("k"), "k2")
+      }).pipe(
+        over(FaultyStore.over(MemoryStore.layer()).pipe(CacheStore.tieredOver(MemoryStore.layer().pipe(distant))))
+      )
     )
   }
 })
