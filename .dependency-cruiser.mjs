@@ -7,7 +7,7 @@
 const engines = "^src/store/"
 const outer = "^src/(http|integration|resource|cli|dashboard|testing)/"
 const caches = "^src/(Cache|Cached|CacheContext|CacheAdmin)\\.ts$|^src/internal/cache/"
-const nodeAllowed = "^src/(store|cli|dashboard|testing)/|^src/codec/Compression\\.ts$"
+const nodeAllowed = "^src/(store|cli|dashboard|testing)/|^src/codec/(Compression|Encryption)\\.ts$"
 const sqlEngines = "^src/(store/(SqliteStore\\.ts|sqlite/|PostgresStore\\.ts|postgres/)|integration/)"
 
 export default {

@@ -16,7 +16,14 @@ const noConsole = { name: "console", message: "Use Effect.log; only the CLI and 
 
 const sources = ["src/**/*.ts"]
 /** May use what Node alone has: stores, the compressing codec, programs and what plugin authors test with. */
-const onNode = ["src/store/**", "src/codec/Compression.ts", "src/cli/**", "src/dashboard/**", "src/testing/**"]
+const onNode = [
+  "src/store/**",
+  "src/codec/Compression.ts",
+  "src/codec/Encryption.ts",
+  "src/cli/**",
+  "src/dashboard/**",
+  "src/testing/**"
+]
 const programs = ["src/cli/**", "src/dashboard/**"]
 
 const barrels = [

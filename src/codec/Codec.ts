@@ -29,3 +29,11 @@ export interface Codec<in out A> {
  * @category models
  */
 export interface EntryCodec<in out A, in out E> extends Codec<CacheEntry.CacheEntry<A, E>> {}
+
+/**
+ * Changes what an entry is as bytes: shorter, or not to be read by others. See `CacheStore.encodedBy`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Transform = <A, E>(codec: EntryCodec<A, E>) => EntryCodec<A, E>

@@ -204,7 +204,7 @@ export class MemoryRegion<A, E> implements CacheStore.LiveView<A, E> {
     now = given.createdAt + given.loadMillis
   ): boolean {
     if (this.isClosed) return false
-    const entry = endingBy(given, now + this.timeToLive)
+    const entry = this.timeToLive === Infinity ? given : endingBy(given, now + this.timeToLive)
     const slot = this.slots.get(key)
     if (since === undefined) return this.write(slot, key, entry, this.epochs.fence(key), now)
     if (!this.epochs.accepts(key, since) || this.epochs.outdated(entry.tags, since)) return false
