@@ -4,10 +4,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
-import type * as CacheError from "../CacheError.js"
+import * as CacheError from "../CacheError.js"
 import * as Breaker from "../internal/store/breaker.js"
 import * as Failover from "../internal/store/failover.js"
 import * as Layers from "../internal/store/layers.js"
+import * as Sharded from "../internal/store/sharded.js"
 import * as Store from "../internal/store/service.js"
 import * as Tiered from "../internal/store/tiered.js"
 import { breakerOf, checkBreaker } from "./breaking.js"
@@ -177,3 +178,86 @@ export const failover =
         >
       })
     ).pipe(Layer.provide([Layers.as(first, Layers.Nearer), Layers.as(next, Layers.Farther)]))
+
+/** The shards that do not have a mark. */
+type Lacking<Shards, Mark> = {
+  [Name in keyof Shards]: Mark extends Layer.Layer.Success<Extract<Shards[Name], AnyLayer>> ? never : Name
+}[keyof Shards]
+
+/** A mark, if all have it. */
+type Common<Shards, Mark> = [Lacking<Shards, Mark>] extends [never] ? Mark : never
+
+/** Whatever it provides, fails with and needs. */
+type AnyLayer = Layer.Layer<never, unknown, unknown>
+
+/**
+ * Spreads keys over several stores: each key has its place in one of them. What is invalidated by tag, and what is
+ * cleared, is so in all.
+ *
+ * The names decide which keys go where (rendezvous hashing), so keep them when you add or remove a store: only the keys
+ * of that one move then. One that is away costs the loads of its own keys. The result has the marks that all stores
+ * have. No stores at all are `InvalidConfig`.
+ *
+ * @example
+ * ```ts
+ * import { CacheStore } from "effect-larder"
+ * import * as RedisStore from "effect-larder/RedisStore"
+ *
+ * export const Store = CacheStore.sharded({
+ *   one: RedisStore.layer({ url: "redis://cache-1:6379" }).pipe(CacheStore.circuitBreaker()),
+ *   two: RedisStore.layer({ url: "redis://cache-2:6379" }).pipe(CacheStore.circuitBreaker())
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const sharded = <const Shards extends Readonly<Record<string, AnyLayer>>>(
+  shards: Shards
+): Layer.Layer<
+  CacheStore | Common<Shards, Persistent> | Common<Shards, Shared>,
+  Layer.Layer.Error<Shards[keyof Shards]> | CacheError.InvalidConfig,
+  Layer.Layer.Context<Shards[keyof Shards]>
+> => {
+  type All = CacheStore | Common<Shards, Persistent> | Common<Shards, Shared>
+  const names = Object.keys(shards).sort()
+  const tags = names.map((name) => Context.GenericTag<Context.Context<CacheStore>>(`effect-larder/CacheStore/${name}`))
+  const parts = names.map((name, place) =>
+    Layer.map(shards[name] as Layer.Layer<CacheStore>, (built) => Context.make(tags[place]!, built))
+  )
+  const made = Layer.scopedContext(
+    Effect.gen(function* () {
+      if (names.length === 0) return yield* noShards
+      const stores = (yield* Effect.all(tags)).map((built) => Context.get(built, CacheStore))
+      const has = (mark: "persistent" | "shared") => stores.every(({ capabilities }) => capabilities[mark])
+      const capabilities = { live: false, persistent: has("persistent"), shared: has("shared") }
+      const placeOf = Sharded.placing(names)
+      const service = yield* Store.compose({
+        name: stores.map(({ name }) => name).join(" + "),
+        capabilities,
+        rejected: stores.flatMap(({ rejected }) => rejected),
+        region: <A, E>(wanted: RegionOptions<A, E>) =>
+          Effect.map(
+            Effect.forEach(stores, (store) => store.region(wanted)),
+            (regions) => Sharded.make<A, E>(wanted.name, regions, placeOf)
+          )
+      })
+      return context(
+        ...(capabilities.persistent ? [Persistent] : []),
+        ...(capabilities.shared ? [Shared] : [])
+      )(service)
+    })
+  )
+  // the marks are those that all have, and the requirements those of the parts
+  return Layer.provide(made, parts as unknown as [Layer.Layer<Context.Context<CacheStore>>]) as Layer.Layer<
+    All,
+    Layer.Layer.Error<Shards[keyof Shards]> | CacheError.InvalidConfig,
+    Layer.Layer.Context<Shards[keyof Shards]>
+  >
+}
+
+const noShards = Effect.fail(
+  CacheError.invalidConfig([
+    { field: "shards", value: "{}", reason: "there are none", hint: "give one store at least, under a name of its own" }
+  ])
+)

@@ -7,8 +7,11 @@ import * as CacheError from "../CacheError.js"
 import type * as Codec from "../codec/Codec.js"
 import * as Options from "../internal/options.js"
 import * as Layers from "../internal/store/layers.js"
+import * as ReadOnly from "../internal/store/readOnly.js"
 import * as Store from "../internal/store/service.js"
+import * as WriteBehind from "../internal/store/writeBehind.js"
 import { steadyMillis } from "../internal/steady.js"
+import * as CacheEvents from "../observe/CacheEvents.js"
 import { changeStore } from "./change.js"
 import { CacheStore, type Service } from "./contract.js"
 
@@ -207,3 +210,75 @@ const busy = (store: string, operation: string, concurrency: number): CacheError
     transient: true,
     hint: "raise concurrency or queue of CacheStore.bulkhead, or ask the store for less"
   })
+
+/**
+ * Reads a store, and writes nothing to it: what another program has filled, or a snapshot that was shipped. What is
+ * invalidated, or set, is hidden from this program for as long as it runs; in the store it stays as it is. Put a store
+ * that can be written in front: `MemoryStore.layer().pipe(CacheStore.tieredOver(store.pipe(CacheStore.readOnly)))`.
+ *
+ * @example
+ * ```ts
+ * import { CacheStore, MemoryStore } from "effect-larder"
+ * import * as SqliteStore from "effect-larder/SqliteStore"
+ *
+ * export const Store = MemoryStore.layer().pipe(
+ *   CacheStore.tieredOver(SqliteStore.layer({ filename: "shipped.db" }).pipe(CacheStore.readOnly))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const readOnly = <O, E, R>(layer: Layer.Layer<CacheStore | O, E, R>): Layer.Layer<CacheStore | O, E, R> =>
+  changeStore(layer, (service) => ({
+    ...service,
+    capabilities: { ...service.capabilities, live: false },
+    region: (options) => Effect.map(service.region(options), ReadOnly.make)
+  }))
+
+/**
+ * Writes what loads bring a little later, so that whoever loaded does not wait for the store: up to `capacity` entries
+ * wait for it (default 1 000), in batches of a hundred; what there is no room for is written at once. What is waiting
+ * when the Layer is released is written before that is done, if that takes no longer than 5 seconds; what is waiting when the process is killed is lost, as if
+ * it had not been loaded. What is set, or invalidated, is done when it returns, as ever.
+ *
+ * Until it is written another get may load it again, unless a nearer store has it: put memory in front. What could not
+ * be written is told as `StoreFailed` by `CacheEvents`. A `capacity` that is none is `InvalidConfig`.
+ *
+ * @example
+ * ```ts
+ * import { CacheStore, MemoryStore } from "effect-larder"
+ * import * as RedisStore from "effect-larder/RedisStore"
+ *
+ * export const Store = MemoryStore.layer().pipe(
+ *   CacheStore.tieredOver(RedisStore.layer().pipe(CacheStore.writeBehind({ capacity: 5_000 })))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const writeBehind =
+  (options: { readonly capacity?: number | undefined } = {}) =>
+  <O, E, R>(layer: Layer.Layer<CacheStore | O, E, R>): Layer.Layer<CacheStore | O, E | CacheError.InvalidConfig, R> =>
+    Layer.unwrapEffect(
+      Effect.zipWith(
+        Options.check(options, { capacity: Options.positiveInteger }),
+        CacheEvents.CacheEvents,
+        (_, events) =>
+          changeStore(layer, (service) => ({
+            ...service,
+            capabilities: { ...service.capabilities, live: false },
+            region: (wanted) =>
+              Effect.flatMap(service.region(wanted), (region) =>
+                WriteBehind.make(
+                  { ...region, near: undefined, complete: false },
+                  {
+                    capacity: options.capacity ?? 1_000,
+                    events
+                  }
+                )
+              )
+          }))
+      )
+    )

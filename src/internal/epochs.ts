@@ -11,6 +11,9 @@
 /** The epoch of a tier that was not, or could not be, asked: nothing may be written on its strength. */
 export const unknownEpoch = -1
 
+/** The epoch of a store that need not be asked, or takes nothing: nothing is ever written on its account, either. */
+export const noEpoch = -2
+
 const slots = 1024
 
 /** A cheap spread of keys over slots: a collision costs one unneeded reload at most, so a sample of the text will do. */

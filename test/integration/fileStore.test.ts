@@ -18,8 +18,12 @@ const temporary = (options: FileStore.Options = {}) =>
   Layer.unwrapScoped(Effect.map(folder, (directory) => layer({ directory, ...options })))
 
 StoreLaws.suite("FileStore", temporary(), { histories: 50 })
-StoreLaws.suite("FileStore, durable and not compressed", temporary({ durable: true, compression: "none" }), { histories: 20 })
-StoreLaws.suite("memory over FileStore", MemoryStore.layer().pipe(CacheStore.tieredOver(temporary())), { histories: 50 })
+StoreLaws.suite("FileStore, durable and not compressed", temporary({ durable: true, compression: "none" }), {
+  histories: 20
+})
+StoreLaws.suite("memory over FileStore", MemoryStore.layer().pipe(CacheStore.tieredOver(temporary())), {
+  histories: 50
+})
 
 /** All files of a store that hold entries. */
 const entriesIn = (directory: string): ReadonlyArray<string> =>

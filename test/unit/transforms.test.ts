@@ -33,7 +33,9 @@ StoreLaws.suite(
   ),
   { histories: 20 }
 )
-StoreLaws.suite("in a bulkhead", SqliteStore.layerMemory.pipe(CacheStore.bulkhead({ concurrency: 2 })), { histories: 20 })
+StoreLaws.suite("in a bulkhead", SqliteStore.layerMemory.pipe(CacheStore.bulkhead({ concurrency: 2 })), {
+  histories: 20
+})
 StoreLaws.suite("observed", SqliteStore.layerMemory.pipe(CacheStore.observed(() => Effect.void)), { histories: 20 })
 
 const plain = Envelope.make({ success: Json.make(Schema.String), failure: undefined })
@@ -46,7 +48,8 @@ const entryOf = (value: string) => ({
   loadMillis: 0,
   keyText: undefined
 })
-const written = (codec: Codec.EntryCodec<string, never>, value: string) => Either.getOrThrow(codec.encode(entryOf(value)))
+const written = (codec: Codec.EntryCodec<string, never>, value: string) =>
+  Either.getOrThrow(codec.encode(entryOf(value)))
 const valueIn = (codec: Codec.EntryCodec<string, never>, all: Uint8Array) =>
   Either.map(codec.decode(all), ({ exit }) => (Exit.isSuccess(exit) ? exit.value : undefined))
 
@@ -63,7 +66,10 @@ describe("Compression", () => {
         }
       }
       const long = codecs.map((codec) => written(codec, "long ".repeat(1_000)).byteLength)
-      assert.isTrue(long.slice(1).every((size) => size < long[0]! / 10), String(long))
+      assert.isTrue(
+        long.slice(1).every((size) => size < long[0]! / 10),
+        String(long)
+      )
     })
   )
 
@@ -78,16 +84,19 @@ describe("Compression", () => {
   )
 
   it.effect("any damage is no entry, and no crash", () =>
-    forAll(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 }), fc.constantFrom(...algorithms)), ([at, turn, algorithm]) =>
-      Effect.gen(function* () {
-        const codec = (yield* Compression.make({ algorithm, threshold: 0 }))(plain)
-        const all = written(codec, "a value that is told again and again, and again and again")
-        all[at % all.length]! ^= turn
-        const found = valueIn(codec, all)
-        // some bits of a stream mean nothing: then the value is the one that was written
-        if (Either.isRight(found)) assert.strictEqual(found.right, "a value that is told again and again, and again and again")
-        else assert.instanceOf(found.left, CacheError.CodecError)
-      }),
+    forAll(
+      fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 }), fc.constantFrom(...algorithms)),
+      ([at, turn, algorithm]) =>
+        Effect.gen(function* () {
+          const codec = (yield* Compression.make({ algorithm, threshold: 0 }))(plain)
+          const all = written(codec, "a value that is told again and again, and again and again")
+          all[at % all.length]! ^= turn
+          const found = valueIn(codec, all)
+          // some bits of a stream mean nothing: then the value is the one that was written
+          if (Either.isRight(found))
+            assert.strictEqual(found.right, "a value that is told again and again, and again and again")
+          else assert.instanceOf(found.left, CacheError.CodecError)
+        }),
       { numRuns: 2_000 }
     )
   )
@@ -171,7 +180,10 @@ describe("CacheStore.encodedBy, observed, bulkhead", () => {
         )
       )
       yield* Effect.gen(function* () {
-        const cache = yield* Cache.make("told", { success: Schema.String, lookup: (key: string) => Effect.succeed(key) })
+        const cache = yield* Cache.make("told", {
+          success: Schema.String,
+          lookup: (key: string) => Effect.succeed(key)
+        })
         yield* cache.get("a")
         yield* cache.invalidate("a")
         yield* Effect.ignore(cache.set("a", 1 as unknown as string))
@@ -192,9 +204,7 @@ describe("CacheStore.encodedBy, observed, bulkhead", () => {
       let running = 0
       const slow = SqliteStore.layerMemory.pipe(
         CacheStore.observed(({ operation }) =>
-          operation === "get"
-            ? Effect.sync(() => running++).pipe(Effect.zipRight(Deferred.await(gate)))
-            : Effect.void
+          operation === "get" ? Effect.sync(() => running++).pipe(Effect.zipRight(Deferred.await(gate))) : Effect.void
         ),
         CacheStore.bulkhead({ concurrency: 2, queue: 1 })
       )
@@ -214,7 +224,10 @@ describe("CacheStore.encodedBy, observed, bulkhead", () => {
       }).pipe(over(slow))
       const bad = Layer.build(MemoryStore.layer().pipe(CacheStore.bulkhead({ concurrency: 0, queue: -1 })))
       const error = yield* Effect.flip(Effect.scoped(bad))
-      assert.deepStrictEqual(error.issues.map(({ field }) => field), ["concurrency", "queue"])
+      assert.deepStrictEqual(
+        error.issues.map(({ field }) => field),
+        ["concurrency", "queue"]
+      )
     }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))
   )
 })

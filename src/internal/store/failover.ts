@@ -11,12 +11,10 @@ import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
+import { noEpoch } from "../epochs.js"
 import type { Guarded } from "./breaker.js"
 
 type Failure = CacheError.StoreFailure
-
-/** The epoch of a store that need not be asked: below 0, so nothing is ever written on its account. */
-const notAsked = -2
 
 const isInterrupted = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Cause.isInterrupted(exit.cause)
@@ -86,8 +84,8 @@ export const make = <A, E>(
 
   const loadedIn = (writes: Writes, place: 0 | 1): Writes =>
     writes.flatMap((write) => {
-      const since = typeof write.since === "object" ? write.since[place]! : notAsked
-      return since === notAsked ? [] : [{ ...write, since }]
+      const since = typeof write.since === "object" ? write.since[place]! : noEpoch
+      return since === noEpoch ? [] : [{ ...write, since }]
     })
 
   return {
@@ -97,9 +95,9 @@ export const make = <A, E>(
     tiers: Math.max(first.tiers, second.tiers),
     getMany: (keys) =>
       Effect.matchEffect(first.getMany(keys), {
-        onSuccess: (reading) => Effect.succeed({ ...reading, epoch: [reading.epoch, notAsked] }),
+        onSuccess: (reading) => Effect.succeed({ ...reading, epoch: [reading.epoch, noEpoch] }),
         onFailure: () =>
-          Effect.map(second.getMany(keys), (reading) => ({ ...reading, epoch: [notAsked, reading.epoch] }))
+          Effect.map(second.getMany(keys), (reading) => ({ ...reading, epoch: [noEpoch, reading.epoch] }))
       }),
     setMany: (writes) => {
       const explicit = writes.filter(({ since }) => since === undefined)
