@@ -9,11 +9,12 @@ import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 import { steadyMillis } from "../../internal/steady.js"
 import { marker } from "../internal/mark.js"
+import { slotOf } from "../internal/slots.js"
 import type { Limited } from "../internal/limited.js"
 import type { Client } from "./client.js"
 import { Incarnations } from "./incarnations.js"
 import { Gather, type Region, read } from "./reads.js"
-import { decodeRow, decodeText, encodeRow, encodeText, namesOf, patternOf, slotOf } from "./rows.js"
+import { decodeRow, decodeText, encodeRow, encodeText, namesOf, patternOf } from "./rows.js"
 import * as Scripts from "./scripts.js"
 
 /** Keys that the server looks at in one step of a listing. */
@@ -118,7 +119,7 @@ export const make = (
             limited("set", () => {
               const parameters = rows.flatMap((row) => [
                 row.since === undefined ? "" : region.incarnations.textOf(row.since),
-                String(slotOf(row.key)),
+                String(slotOf(row.key, Scripts.slots)),
                 lifeOf(row.reclaimAt, now),
                 String(row.tags.length),
                 ...row.tags.map(encodeText),
@@ -142,7 +143,7 @@ export const make = (
                 return run(
                   Scripts.remove,
                   distinct.map(entryOf),
-                  distinct.map((key) => String(slotOf(key)))
+                  distinct.map((key) => String(slotOf(key, Scripts.slots)))
                 )
               }),
               Number

@@ -31,17 +31,6 @@ export const namesOf = (prefix: string, region: string): Names => {
 /** The pattern that finds what begins with a text, and nothing else. */
 export const patternOf = (start: string): string => `${start.replace(/[\\*?[\]]/g, "\\$&")}*`
 
-/** The slot of a key's fence: each process must find the same. FNV-1a over a sample of at most 64 characters. */
-export const slotOf = (key: string): number => {
-  const step = Math.max(1, key.length >>> 5)
-  let hash = 0x811c9dc5 ^ key.length
-  for (let index = 0; index < key.length; index += step) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193)
-  for (let index = Math.max(0, key.length - 8); index < key.length; index++) {
-    hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193)
-  }
-  return ((hash >>> 16) ^ hash) & (Scripts.slots - 1)
-}
-
 /** An entry as it was found, with what decides whether it is one. */
 export interface FoundRow {
   readonly row: CacheStore.Row

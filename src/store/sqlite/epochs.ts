@@ -1,8 +1,9 @@
 /** What outdates entries: a region's counter, its fences and its tags. To be used within a transaction. */
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
+import { slotOf } from "../internal/slots.js"
 import type { Connection } from "./connection.js"
-import { escape, numberIn, slotOf } from "./rows.js"
+import { escape, numberIn } from "./rows.js"
 import * as Schema from "./schema.js"
 
 /** Tags are counted only now and then, so that invalidating one stays O(1). */
@@ -57,7 +58,9 @@ export const make = ({ execute }: Connection, region: number): Epochs => {
     fence: (keys, epoch) =>
       keys.length > Schema.maxFencedKeys
         ? raiseFloor
-        : execute(Schema.fence, [{ region, epoch, slots: JSON.stringify(keys.map(slotOf)) }]),
+        : execute(Schema.fence, [
+            { region, epoch, slots: JSON.stringify(keys.map((key) => slotOf(key, Schema.slots))) }
+          ]),
     fenceAll: Effect.zipRight(fenceAll, forgetAllTags),
     outdateAll: fenceAll.pipe(
       Effect.zipRight(execute(Schema.raiseEntryFloor, [region])),

@@ -3,26 +3,11 @@ import * as Option from "effect/Option"
 import type * as CacheStore from "../../CacheStore.js"
 import type { Columns } from "./connection.js"
 import type { Marker } from "../internal/mark.js"
+import { slotOf } from "../internal/slots.js"
 import * as Schema from "./schema.js"
 
 /** Bytes given to one statement; larger batches take several, in one transaction. */
 const maxStatementBytes = 16 * 1024 * 1024
-
-/**
- * Where the fence of a key is kept. Part of the schema: every process must find the same slot. A sample of at most 64
- * characters will do, for a collision costs one load at most.
- */
-export const slotOf = (key: string): number => {
-  const { length } = key
-  const step = length > 32 ? length >>> 5 : 1
-  let hash = 0x811c9dc5 ^ length
-  for (let index = 0; index < length; index += step) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193)
-  // the last characters differ most often, and a stride may step over them
-  for (let index = Math.max(0, length - 8); index < length; index++) {
-    hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193)
-  }
-  return ((hash >>> 16) ^ hash) & (Schema.slots - 1)
-}
 
 /**
  * Region names and tags may be any string; SQLite's text is UTF-8. Escaped as in JSON, no two of them meet, and most
@@ -114,7 +99,16 @@ export const writeParameters = (region: number, mark: Marker, batch: Batch, epoc
     const tags = encodeTags(row.tags)
     const { byteLength } = row.bytes
     // what JSON cannot say (Infinity) becomes null, which here means never
-    return [row.key, since, row.reclaimAt, tags, place, byteLength, slotOf(row.key), mark(row.key, since, tags)]
+    return [
+      row.key,
+      since,
+      row.reclaimAt,
+      tags,
+      place,
+      byteLength,
+      slotOf(row.key, Schema.slots),
+      mark(row.key, since, tags)
+    ]
   })
   return { region, rows: JSON.stringify(rows), bytes }
 }
