@@ -1,5 +1,4 @@
 /** The pool that a store keeps for its life, and how its statements are run. */
-import * as Reactivity from "@effect/experimental/Reactivity"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -55,7 +54,6 @@ export const open = (options: Options): Effect.Effect<Connection, CacheError.Sto
     const context = yield* Layer.build(
       layer({ url, maxConnections, connectTimeout: connectMillis, applicationName: "effect-larder" })
     ).pipe(
-      Effect.provide(Reactivity.layer),
       Effect.mapError(opening),
       Effect.timeoutFail({ duration: connectMillis, onTimeout: () => opening(new Error("no connection in time")) })
     )

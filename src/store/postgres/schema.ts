@@ -29,6 +29,84 @@ const outdated = (epoch: string, tags: string): string => `(${epoch} < r.entry_f
   ${epoch} < r.tag_floor OR EXISTS (
     SELECT 1 FROM {p}_tags t WHERE t.region = r.id AND t.tag = ANY (${tags}) AND t.epoch > ${epoch})))`
 
+/** What changes a region, each in one call. */
+const functions: ReadonlyArray<string> = [
+  `CREATE FUNCTION {p}_set(
+     of bigint, digests bytea[], keys text[], sinces bigint[], fences integer[], ends double precision[],
+     tag_lists jsonb[], contents bytea[]
+   ) RETURNS void LANGUAGE plpgsql AS $$
+   DECLARE r {p}_regions;
+   BEGIN
+     IF array_position(sinces, NULL) IS NULL THEN
+       SELECT * INTO r FROM {p}_regions WHERE id = of FOR SHARE;
+     ELSE
+       UPDATE {p}_regions SET epoch = epoch + 1 WHERE id = of RETURNING * INTO r;
+       INSERT INTO {p}_fences
+         SELECT DISTINCT of, w.slot, r.epoch FROM unnest(fences, sinces) w (slot, since) WHERE w.since IS NULL
+         ON CONFLICT (region, slot) DO UPDATE SET epoch = excluded.epoch;
+     END IF;
+     INSERT INTO {p}_entries (region, digest, epoch, reclaim_at, tags, key, value)
+       SELECT of, w.digest, coalesce(w.since, r.epoch), w.ends, w.tags, w.key, w.content
+       FROM (
+         SELECT u.digest, u.key, u.since, u.slot, u.ends, u.content,
+           CASE WHEN u.list IS NULL THEN NULL ELSE ARRAY(SELECT jsonb_array_elements_text(u.list)) END AS tags
+         FROM unnest(digests, keys, sinces, fences, ends, tag_lists, contents)
+           u (digest, key, since, slot, ends, list, content)
+       ) w
+       WHERE w.since IS NULL OR (
+         w.since >= r.floor
+         AND NOT EXISTS (
+           SELECT 1 FROM {p}_fences f WHERE f.region = of AND f.slot = w.slot AND f.epoch > w.since)
+         AND NOT ${outdated("w.since", "w.tags")})
+       ORDER BY w.digest
+       ON CONFLICT (region, digest) DO UPDATE SET
+         epoch = excluded.epoch, reclaim_at = excluded.reclaim_at, tags = excluded.tags, key = excluded.key,
+         value = excluded.value
+       WHERE excluded.epoch >= {p}_entries.epoch;
+   END $$`,
+  `CREATE FUNCTION {p}_delete(of bigint, digests bytea[], fences integer[]) RETURNS bigint LANGUAGE plpgsql AS $$
+   DECLARE r {p}_regions; count bigint;
+   BEGIN
+     UPDATE {p}_regions SET epoch = epoch + 1 WHERE id = of RETURNING * INTO r;
+     INSERT INTO {p}_fences SELECT DISTINCT of, slot, r.epoch FROM unnest(fences) slot
+       ON CONFLICT (region, slot) DO UPDATE SET epoch = excluded.epoch;
+     SELECT count(*) INTO count FROM {p}_entries e
+       WHERE e.region = of AND e.digest = ANY (digests) AND NOT ${outdated("e.epoch", "e.tags")};
+     DELETE FROM {p}_entries e WHERE e.region = of AND e.digest = ANY (digests);
+     RETURN count;
+   END $$`,
+  `CREATE FUNCTION {p}_bump(of bigint, bumped text[], most integer) RETURNS void LANGUAGE plpgsql AS $$
+   DECLARE r {p}_regions; oldest bigint;
+   BEGIN
+     UPDATE {p}_regions SET epoch = epoch + 1 WHERE id = of RETURNING * INTO r;
+     INSERT INTO {p}_tags SELECT DISTINCT of, tag, r.epoch FROM unnest(bumped) tag
+       ON CONFLICT (region, tag) DO UPDATE SET epoch = excluded.epoch;
+     -- now and then, so that invalidating a tag does not cost a look at all of them
+     IF r.epoch % 256 = 0 OR cardinality(bumped) > 256 THEN
+       SELECT t.epoch INTO oldest FROM {p}_tags t WHERE t.region = of ORDER BY t.epoch DESC OFFSET most LIMIT 1;
+       IF oldest IS NOT NULL THEN
+         DELETE FROM {p}_tags t WHERE t.region = of AND t.epoch <= oldest;
+         UPDATE {p}_regions SET tag_floor = greatest(tag_floor, oldest) WHERE id = of;
+       END IF;
+     END IF;
+   END $$`,
+  `CREATE FUNCTION {p}_outdate(of bigint, removing boolean) RETURNS bigint LANGUAGE plpgsql AS $$
+   DECLARE r {p}_regions; count bigint := 0;
+   BEGIN
+     SELECT * INTO r FROM {p}_regions WHERE id = of FOR UPDATE;
+     IF removing THEN
+       SELECT count(*) INTO count FROM {p}_entries e
+         WHERE e.region = of AND NOT ${outdated("e.epoch", "e.tags")};
+       DELETE FROM {p}_entries e WHERE e.region = of;
+     END IF;
+     UPDATE {p}_regions SET epoch = epoch + 1, floor = epoch + 1, entry_floor = epoch + 1 WHERE id = of;
+     -- what they would outdate is outdated
+     DELETE FROM {p}_tags t WHERE t.region = of;
+     DELETE FROM {p}_fences f WHERE f.region = of;
+     RETURN count;
+   END $$`
+]
+
 /** `migrations[n]` takes a database from version n to n + 1. Never edit one that was released: append. */
 export const migrations = ({ unlogged }: { readonly unlogged: boolean }): ReadonlyArray<ReadonlyArray<string>> => [
   [
@@ -59,80 +137,7 @@ export const migrations = ({ unlogged }: { readonly unlogged: boolean }): Readon
     // compressed already, if at all
     "ALTER TABLE {p}_entries ALTER COLUMN value SET STORAGE EXTERNAL",
     "CREATE INDEX {p}_entries_end ON {p}_entries (reclaim_at) WHERE reclaim_at < 'Infinity'",
-    `CREATE FUNCTION {p}_set(
-       of bigint, digests bytea[], keys text[], sinces bigint[], fences integer[], ends double precision[],
-       tag_lists jsonb[], contents bytea[]
-     ) RETURNS void LANGUAGE plpgsql AS $$
-     DECLARE r {p}_regions;
-     BEGIN
-       IF array_position(sinces, NULL) IS NULL THEN
-         SELECT * INTO r FROM {p}_regions WHERE id = of FOR SHARE;
-       ELSE
-         UPDATE {p}_regions SET epoch = epoch + 1 WHERE id = of RETURNING * INTO r;
-         INSERT INTO {p}_fences
-           SELECT DISTINCT of, w.slot, r.epoch FROM unnest(fences, sinces) w (slot, since) WHERE w.since IS NULL
-           ON CONFLICT (region, slot) DO UPDATE SET epoch = excluded.epoch;
-       END IF;
-       INSERT INTO {p}_entries (region, digest, epoch, reclaim_at, tags, key, value)
-         SELECT of, w.digest, coalesce(w.since, r.epoch), w.ends, w.tags, w.key, w.content
-         FROM (
-           SELECT u.digest, u.key, u.since, u.slot, u.ends, u.content,
-             CASE WHEN u.list IS NULL THEN NULL ELSE ARRAY(SELECT jsonb_array_elements_text(u.list)) END AS tags
-           FROM unnest(digests, keys, sinces, fences, ends, tag_lists, contents)
-             u (digest, key, since, slot, ends, list, content)
-         ) w
-         WHERE w.since IS NULL OR (
-           w.since >= r.floor
-           AND NOT EXISTS (
-             SELECT 1 FROM {p}_fences f WHERE f.region = of AND f.slot = w.slot AND f.epoch > w.since)
-           AND NOT ${outdated("w.since", "w.tags")})
-         ORDER BY w.digest
-         ON CONFLICT (region, digest) DO UPDATE SET
-           epoch = excluded.epoch, reclaim_at = excluded.reclaim_at, tags = excluded.tags, key = excluded.key,
-           value = excluded.value
-         WHERE excluded.epoch >= {p}_entries.epoch;
-     END $$`,
-    `CREATE FUNCTION {p}_delete(of bigint, digests bytea[], fences integer[]) RETURNS bigint LANGUAGE plpgsql AS $$
-     DECLARE r {p}_regions; count bigint;
-     BEGIN
-       UPDATE {p}_regions SET epoch = epoch + 1 WHERE id = of RETURNING * INTO r;
-       INSERT INTO {p}_fences SELECT DISTINCT of, slot, r.epoch FROM unnest(fences) slot
-         ON CONFLICT (region, slot) DO UPDATE SET epoch = excluded.epoch;
-       SELECT count(*) INTO count FROM {p}_entries e
-         WHERE e.region = of AND e.digest = ANY (digests) AND NOT ${outdated("e.epoch", "e.tags")};
-       DELETE FROM {p}_entries e WHERE e.region = of AND e.digest = ANY (digests);
-       RETURN count;
-     END $$`,
-    `CREATE FUNCTION {p}_bump(of bigint, bumped text[], most integer) RETURNS void LANGUAGE plpgsql AS $$
-     DECLARE r {p}_regions; oldest bigint;
-     BEGIN
-       UPDATE {p}_regions SET epoch = epoch + 1 WHERE id = of RETURNING * INTO r;
-       INSERT INTO {p}_tags SELECT DISTINCT of, tag, r.epoch FROM unnest(bumped) tag
-         ON CONFLICT (region, tag) DO UPDATE SET epoch = excluded.epoch;
-       -- now and then, so that invalidating a tag does not cost a look at all of them
-       IF r.epoch % 256 = 0 OR cardinality(bumped) > 256 THEN
-         SELECT t.epoch INTO oldest FROM {p}_tags t WHERE t.region = of ORDER BY t.epoch DESC OFFSET most LIMIT 1;
-         IF oldest IS NOT NULL THEN
-           DELETE FROM {p}_tags t WHERE t.region = of AND t.epoch <= oldest;
-           UPDATE {p}_regions SET tag_floor = greatest(tag_floor, oldest) WHERE id = of;
-         END IF;
-       END IF;
-     END $$`,
-    `CREATE FUNCTION {p}_outdate(of bigint, removing boolean) RETURNS bigint LANGUAGE plpgsql AS $$
-     DECLARE r {p}_regions; count bigint := 0;
-     BEGIN
-       SELECT * INTO r FROM {p}_regions WHERE id = of FOR UPDATE;
-       IF removing THEN
-         SELECT count(*) INTO count FROM {p}_entries e
-           WHERE e.region = of AND NOT ${outdated("e.epoch", "e.tags")};
-         DELETE FROM {p}_entries e WHERE e.region = of;
-       END IF;
-       UPDATE {p}_regions SET epoch = epoch + 1, floor = epoch + 1, entry_floor = epoch + 1 WHERE id = of;
-       -- what they would outdate is outdated
-       DELETE FROM {p}_tags t WHERE t.region = of;
-       DELETE FROM {p}_fences f WHERE f.region = of;
-       RETURN count;
-     END $$`
+    ...functions
   ]
 ]
 
