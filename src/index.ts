@@ -71,6 +71,20 @@ export * as CacheExplanation from "./CacheExplanation.js"
 export * as CacheKey from "./CacheKey.js"
 
 /**
+ * A store as the `KeyValueStore` of `@effect/platform`.
+ *
+ * @since 0.1.0
+ */
+export * as CacheKeyValueStore from "./integration/CacheKeyValueStore.js"
+
+/**
+ * A store as an adapter of Keyv, for libraries that take one: `new Keyv({ store })`.
+ *
+ * @since 0.1.0
+ */
+export * as CacheKeyv from "./integration/CacheKeyv.js"
+
+/**
  * The numbers of caches as Effect `Metric`s, for whatever exports those.
  *
  * @since 0.1.0

@@ -159,6 +159,16 @@ describe("what is owed to a store that was away", () => {
     }).pipe(over(FaultyStore.over(MemoryStore.layer()).pipe(CacheStore.circuitBreaker(), quiet)))
   )
 
+  it.effect("a value that the Schema refuses is owed nothing: what was there stays", () =>
+    Effect.gen(function* () {
+      const { cache: made } = counted()
+      const cache = yield* made
+      yield* cache.get("a")
+      assert.strictEqual((yield* Effect.flip(cache.set("a", 1 as unknown as string)))._tag, "CodecError")
+      assert.strictEqual(yield* cache.get("a"), "a1")
+    }).pipe(over(SqliteStore.layerMemory.pipe(CacheStore.circuitBreaker())))
+  )
+
   it.effect("options that make no sense are told, all of them", () =>
     Effect.gen(function* () {
       const options = { resetAfter: 0, maxResetAfter: "soon", failures: 0.5 } as unknown as CacheStore.BreakerOptions

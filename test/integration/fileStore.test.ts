@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cache, CacheError, CacheStore, MemoryStore } from "effect-larder"
 import * as FileStore from "effect-larder/FileStore"
 import { StoreLaws } from "effect-larder/testing"
-import { Config, ConfigProvider, Effect, Layer, Schema } from "effect"
+import { Config, ConfigProvider, Effect, Exit, Layer, Schema, TestClock } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import * as Regions from "../../src/testing/internal/regions.js"
@@ -225,6 +225,30 @@ describe("FileStore: files", () => {
         Effect.map(cache.size, (size) => assert.strictEqual(size, 1))
       )
       assert.strictEqual(entriesIn(directory).length, 1)
+    })
+  )
+
+  it.scoped("what is over makes room, after as many writes as there are entries", () =>
+    Effect.gen(function* () {
+      const directory = yield* folder
+      const context = yield* Layer.build(layer({ directory, compression: "none" }))
+      const region = yield* Effect.provide(Regions.open("r"), context)
+      yield* Regions.put(region, "short", "x", { life: 10 })
+      yield* Regions.put(region, "tagged", "x", { tags: ["t"] })
+      yield* region.invalidateTags(["t"])
+      yield* TestClock.adjust("1 second")
+      const names = entriesIn(directory)
+      for (let batch = 0; batch < 11; batch++) {
+        const entry = yield* Regions.entryOf(Exit.succeed(batch))
+        yield* region.setMany(
+          Array.from({ length: 100 }, (_, index) => ({ key: `${index % 50}`, entry, since: undefined }))
+        )
+      }
+      assert.deepStrictEqual(
+        names.filter((name) => fs.existsSync(name)),
+        []
+      )
+      assert.strictEqual(entriesIn(directory).length, 50)
     })
   )
 

@@ -23,6 +23,7 @@ import * as Report from "./report.js"
 import { redis } from "./redis.js"
 import { scale } from "./scale.js"
 import { soak } from "./soak.js"
+import { stores } from "./stores.js"
 import type { Result, Suite } from "./suite.js"
 import { view } from "./view.js"
 
@@ -37,6 +38,7 @@ const suites: Readonly<Record<string, Suite>> = {
   load,
   forms: formsSuite,
   redis,
+  stores,
   soak
 }
 

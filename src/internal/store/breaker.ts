@@ -90,6 +90,10 @@ export class Breaker {
   }
 }
 
+/** What a Schema does not accept is stored nowhere, and changes nothing. */
+export const isRefused = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  Exit.isFailure(exit) && exit.cause._tag === "Fail" && exit.cause.error instanceof CacheError.CodecError
+
 /** A region behind a breaker, and what it has to be told. */
 export interface Guarded<in out A, in out E> {
   readonly region: CacheStore.Region<A, E>
@@ -104,9 +108,11 @@ export const around = <A, E>(region: CacheStore.Region<A, E>, breaker: Breaker):
   const owed = new Owed()
   const run = <X, E2>(effect: Effect.Effect<X, E2 | Failure>) =>
     breaker.run(Effect.suspend(() => (owed.isNothing ? effect : Effect.zipRight(owed.settle(region), effect))))
-  /** It is owed until it is known to have been done. */
+  /** It is owed until it is known to have been done, unless it was refused for what it is. */
   const invalidate = <X, E2>(owe: () => void, effect: Effect.Effect<X, E2 | Failure>) =>
-    Effect.onExit(run(effect), (exit) => Effect.sync(() => (Exit.isSuccess(exit) ? undefined : owe())))
+    Effect.onExit(run(effect), (exit) =>
+      Effect.sync(() => (Exit.isSuccess(exit) || isRefused(exit) ? undefined : owe()))
+    )
   const guarded: CacheStore.Region<A, E> = {
     ...region,
     getMany: (keys) => run(region.getMany(keys)),

@@ -12,15 +12,12 @@ import * as Stream from "effect/Stream"
 import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 import { noEpoch } from "../epochs.js"
-import type { Guarded } from "./breaker.js"
+import { type Guarded, isRefused } from "./breaker.js"
 
 type Failure = CacheError.StoreFailure
 
 const isInterrupted = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Cause.isInterrupted(exit.cause)
-
-const isRefused = (exit: Exit.Exit<unknown, Failure | CacheError.CodecError>): boolean =>
-  Exit.isFailure(exit) && exit.cause._tag === "Fail" && exit.cause.error._tag === "CodecError"
 
 /**
  * One after the other, if not interrupted before; `owe` tells what the second has not done then, or has failed at. The

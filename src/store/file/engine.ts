@@ -34,6 +34,8 @@ export interface Place {
 /** Files that are written or removed at the same time. */
 const concurrency = 16
 const ending = ".entry"
+/** Writes after which what is over is looked for, at least. */
+const leastWrites = 1_000
 
 /** Where a key's file is. UTF-16, because UTF-8 would make all broken surrogates one. */
 const nameOf = (folder: string, key: string): string => {
@@ -46,6 +48,7 @@ class Region {
   private readonly mark: Marker
   private readonly folders = new Set<string>()
   private writes = 0
+  private sweepAfter = leastWrites
 
   constructor(
     private readonly fs: FileSystem.FileSystem,
@@ -187,16 +190,17 @@ class Region {
   tidy(now: number, written: number): Effect.Effect<void, CacheError.StoreError> {
     const { shelf } = this.place
     this.writes += written
-    const own = shelf.of.bind(shelf)
-    const over = this.writes > 1_000 && this.writes > own(this.name).length ? this.sweep(now) : []
+    const over = this.writes > this.sweepAfter ? this.sweep(now) : []
     return this.removeFiles([...over, ...shelf.shrink()], "set")
   }
 
+  /** As many writes later as there are entries, so that looking at all of them costs each write the same. */
   private sweep(now: number): ReadonlyArray<Item> {
+    const { shelf } = this.place
+    const over = shelf.sweep((item) => item.region === this.name && (item.reclaimAt <= now || this.isOutdated(item)))
     this.writes = 0
-    return this.place.shelf.sweep(
-      (item) => item.region === this.name && (item.reclaimAt <= now || this.isOutdated(item))
-    )
+    this.sweepAfter = Math.max(leastWrites, shelf.of(this.name).length)
+    return over
   }
 }
 

@@ -83,7 +83,7 @@ export const connect = ({
     yield* Effect.acquireRelease(
       Effect.tryPromise({ try: () => client.connect(), catch: (cause) => Errors.ofConnecting(place, cause) }),
       // whoever asked for something has been answered by now
-      () => Effect.sync(() => client.destroy())
+      () => Effect.sync(() => client.isOpen && client.destroy())
     ).pipe(Effect.tapError(() => Effect.sync(() => client.isOpen && client.destroy())))
 
     const bytes = { typeMapping: { [bulk]: Buffer } }
