@@ -55,6 +55,25 @@ describe.skipIf(!Postgres.isThere)("PostgresStore", () => {
     })
   )
 
+  it.scoped("what is asked for, and written, in one turn is one statement", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(layer({ prefix: "turn", maxConnections: 1 }))
+      const cache = yield* Effect.provide(counted().cache, context)
+      const keys = Array.from({ length: 2_000 }, (_, index) => `key ${index}`)
+      yield* cache.getMany(keys)
+      yield* Effect.forEach(keys, cache.get, { concurrency: "unbounded" })
+      const stats = yield* cache.stats
+      assert.deepStrictEqual([stats.loads, stats.fresh, stats.storeFailures], [2_000, 2_000, 0])
+      // of two writes of one key in one turn the explicit one wins
+      const region = yield* Effect.provide(Regions.open("r"), context)
+      const since = yield* Regions.epochOf(region)
+      yield* Effect.all([Regions.put(region, "k", "mine"), Regions.put(region, "k", "loaded", { since })], {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(yield* Regions.values(region, "k"), ["mine"])
+    })
+  )
+
   it.scoped("several programs may make the tables at the same time", () =>
     Effect.gen(function* () {
       const stores = yield* Effect.all(

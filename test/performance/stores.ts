@@ -136,15 +136,15 @@ export const stores: Suite = ({ quick }) =>
         { title: "PostgreSQL", rows: inDatabase.map(toRow) }
       ],
       claims: [
-        claim("a get of the SQLite engine", 3, "SqliteStore: get of the engine", "better-sqlite3: get"),
+        claim("a get of the SQLite engine", 4, "SqliteStore: get of the engine", "better-sqlite3: get"),
         claim(
           "a thousand sets of the SQLite engine",
-          1.5,
+          4,
           "SqliteStore: 1 000 sets of the engine",
           "better-sqlite3: a transaction of 1 000 sets"
         ),
         claim("a get of a file, decoded", 3, "FileStore: get of a cache, 100 kB", "node:fs: readFile of 100 kB"),
-        claim("a get of PostgreSQL, decoded", 1.5, "PostgresStore: get of a cache", "@effect/sql-pg: a query by key")
+        claim("a get of PostgreSQL, decoded", 3, "PostgresStore: get of a cache", "@effect/sql-pg: a query by key")
       ]
     }
   }).pipe(Effect.scoped, Effect.provide(Layer.empty), Effect.runPromise)

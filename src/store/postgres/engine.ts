@@ -7,6 +7,7 @@ import { createHash } from "node:crypto"
 import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 import { steadyMillis } from "../../internal/steady.js"
+import { Gather } from "../internal/gather.js"
 import { slotOf } from "../internal/slots.js"
 import type { Columns, Connection } from "./connection.js"
 import * as Schema from "./schema.js"
@@ -55,10 +56,15 @@ const inspected = (columns: Columns): CacheStore.InspectedRow | undefined => {
   return { row, epoch, outdatedBy: outdatedBy() }
 }
 
-/** The last one of each key: a statement can write a row only once. */
-const lastOfEach = (rows: ReadonlyArray<CacheStore.RowWrite>): ReadonlyArray<CacheStore.RowWrite> => [
-  ...new Map(rows.map((row) => [row.key, row])).values()
-]
+/** One of each key, for a statement can write a row only once: the last that was explicit, or else the newest load. */
+const lastOfEach = (rows: ReadonlyArray<CacheStore.RowWrite>): ReadonlyArray<CacheStore.RowWrite> => {
+  const byKey = new Map<string, CacheStore.RowWrite>()
+  for (const row of rows) {
+    const other = byKey.get(row.key)
+    if (other === undefined || (row.since ?? Infinity) >= (other.since ?? Infinity)) byKey.set(row.key, row)
+  }
+  return [...byKey.values()]
+}
 
 const numberIn = (rows: ReadonlyArray<Columns>, column: string): number => Number(rows[0]?.[column] ?? 0)
 
@@ -74,34 +80,46 @@ export const make = ({ run }: Connection, name: string): Effect.Effect<CacheStor
       return Effect.asVoid(run("set", Schema.reclaim, [now]))
     })
 
+    type Keys = ReadonlyArray<string>
+    const reads = new Gather((asks: ReadonlyArray<Keys>) => {
+      const keys = [...new Set(asks.flat())]
+      return Effect.map(run("get", Schema.read, [region, keys.map(digestOf)]), (rows) => {
+        const byKey = new Map(rows.flatMap((columns) => toRow(columns) ?? []).map((row) => [row.key, row]))
+        const epoch = numberIn(rows, "epoch")
+        return asks.map((own) => ({ epoch, rows: own.map((key) => byKey.get(key)) }))
+      })
+    })
+
+    const writes = new Gather((asks: ReadonlyArray<ReadonlyArray<CacheStore.RowWrite>>) => {
+      const all = lastOfEach(asks.flat())
+      written += all.length
+      return Effect.as(
+        run("set", Schema.set, [
+          region,
+          all.map(({ key }) => digestOf(key)),
+          all.map(({ key }) => encodeText(key)),
+          all.map(({ since }) => since ?? null),
+          all.map(({ key }) => slotOf(key, Schema.slots)),
+          all.map(({ reclaimAt }) => (reclaimAt === Infinity ? "Infinity" : reclaimAt)),
+          all.map(({ tags }) => (tags.length === 0 ? null : JSON.stringify(tags.map(encodeText)))),
+          all.map(({ bytes }) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+        ]),
+        asks.map(() => undefined)
+      )
+    })
+
     const engine: CacheStore.Engine = {
       getMany: (keys) =>
         keys.length === 0
           ? Effect.map(run("get", Schema.readEpoch, [region]), (rows) => ({ epoch: numberIn(rows, "epoch"), rows: [] }))
-          : Effect.map(run("get", Schema.read, [region, keys.map(digestOf)]), (rows) => {
-              const byKey = new Map(rows.flatMap((columns) => toRow(columns) ?? []).map((row) => [row.key, row]))
-              return { epoch: numberIn(rows, "epoch"), rows: keys.map((key) => byKey.get(key)) }
-            }),
+          : reads.ask(keys),
 
       setMany: (rows) =>
-        Effect.suspend(() => {
-          const all = lastOfEach(rows)
-          written += all.length
-          return Effect.zipRight(
-            run("set", Schema.set, [
-              region,
-              all.map(({ key }) => digestOf(key)),
-              all.map(({ key }) => encodeText(key)),
-              all.map(({ since }) => since ?? null),
-              all.map(({ key }) => slotOf(key, Schema.slots)),
-              all.map(({ reclaimAt }) => (reclaimAt === Infinity ? "Infinity" : reclaimAt)),
-              all.map(({ tags }) => (tags.length === 0 ? null : JSON.stringify(tags.map(encodeText)))),
-              all.map(({ bytes }) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
-            ]),
-            // room is made now and then; that it could not be is no reason to say that nothing was written
-            written < reclaimAfter ? Effect.void : Effect.ignore(reclaim)
-          )
-        }),
+        Effect.zipRight(
+          writes.ask(rows),
+          // room is made now and then; that it could not be is no reason to say that nothing was written
+          Effect.suspend(() => (written < reclaimAfter ? Effect.void : Effect.ignore(reclaim)))
+        ),
 
       deleteMany: (keys) => {
         const distinct = [...new Set(keys)]
