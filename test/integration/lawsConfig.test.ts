@@ -181,10 +181,103 @@ const invalid: Record<string, ReadonlyArray<unknown>> = {
   version: [1, null],
   strict: ["yes", 0, null],
   requirements: ["callers", 1, null],
+  maxTimeToLive: [-1, "x", null],
+  timeToIdle: [0, -1, "x", null],
+  tierTimeToLive: [1, "1 minute", [-1], null],
+  jitter: [-0.1, 1.1, NaN, "x", null],
+  refreshAhead: [0, 1, 2, NaN, "x", null],
+  earlyRefresh: [0, -1, Infinity, NaN, null],
+  failsafeWhen: [true, null],
+  retry: [3, "x", null],
+  backoff: [-1, "x", null],
+  shareFailures: [-1, "x", null],
+  bulkhead: [1, {}, { concurrency: 0 }, { concurrency: 1, queue: -1 }, null],
+  revalidate: [true, null],
+  policy: [{}, 1, null],
   timetolive: [1],
   ttl: ["1 minute"],
   capacity: [10],
   __proto__x: [1]
+}
+
+/** And values that can. */
+const valid: Record<string, ReadonlyArray<unknown>> = {
+  timeToLive: [0, 1, "1 minute", Infinity, () => "1 second"],
+  failureTimeToLive: [0, "1 second", { NotFound: 5 }, () => 1],
+  staleWhileRevalidate: [0, "1 minute"],
+  staleIfError: [0, "1 day"],
+  loadDeadline: [1, "Infinity"],
+  waitFresh: [0, "1 second"],
+  waitStale: [0, "1 second"],
+  mode: ["default", "reload"],
+  traceHits: [true, false],
+  tags: [["a"], () => []],
+  strict: [true, false],
+  jitter: [0, 0.5, 1],
+  refreshAhead: [0.1, 0.9],
+  shareFailures: [0, "1 second"],
+  bulkhead: [{ concurrency: 1 }, { concurrency: 8, queue: 0 }],
+  maxTimeToLive: ["1 hour"],
+  timeToIdle: ["1 hour"]
+}
+
+/** Options of which each is absent, or can be, or cannot. */
+const someOptions = fc
+  .tuple(
+    ...Object.keys(invalid)
+      .filter((field) => !["key", "success", "failure", "lookup"].includes(field))
+      .map((field) =>
+        fc.oneof(
+          { weight: 8, arbitrary: fc.constant(undefined) },
+          {
+            weight: 3,
+            arbitrary: fc
+              .constantFrom(...(valid[field] ?? [undefined]))
+              .map((value) => ({ field, value, isBad: false }))
+          },
+          { weight: 1, arbitrary: fc.constantFrom(...invalid[field]!).map((value) => ({ field, value, isBad: true })) }
+        )
+      )
+  )
+  .map((all) => all.flatMap((one) => (one?.value === undefined ? [] : [one])))
+
+for (const store of stores) {
+  describe(`12. Config is checked once (${store.name})`, () => {
+    it.effect(
+      "a cache is built if nothing is wrong, and otherwise told exactly what is, in 10 000 configurations",
+      () =>
+        Effect.gen(function* () {
+          const built = yield* CacheStore.CacheStore
+          const name = "any"
+          yield* Effect.promise(() =>
+            fc.assert(
+              fc.asyncProperty(someOptions, async (chosen) => {
+                const options = Object.fromEntries(chosen.map(({ field, value }) => [field, value]))
+                const made = makeUntyped(name, {
+                  key: Schema.String,
+                  success: Schema.String,
+                  failure: Schema.String,
+                  lookup: Effect.succeed,
+                  ...options
+                })
+                const exit = await Effect.runPromise(
+                  made.pipe(Effect.scoped, Effect.either, Effect.provideService(CacheStore.CacheStore, built))
+                )
+                const bad = chosen.flatMap(({ field, isBad }) => (isBad ? [field] : []))
+                const told =
+                  exit._tag === "Right"
+                    ? []
+                    : exit.left._tag === "InvalidConfig"
+                      ? exit.left.issues.map(({ field }) => field)
+                      : ["?"]
+                assert.deepStrictEqual([...told].sort(), [...bad].sort())
+              }),
+              { numRuns: 10_000 }
+            )
+          )
+        }).pipe(over(store.layer))
+    )
+  })
 }
 
 describe("12. Config is checked once", () => {
