@@ -37,6 +37,7 @@ import type * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import type * as Cache from "./Cache.js"
 import type * as CacheError from "./CacheError.js"
+import type * as CacheExplanation from "./CacheExplanation.js"
 import type * as CachePolicy from "./CachePolicy.js"
 import type * as CacheStore from "./CacheStore.js"
 import * as Function_ from "./internal/cached/function.js"
@@ -190,6 +191,10 @@ export interface Controls<Args extends ReadonlyArray<unknown>, A, E, R, K = Args
   readonly peek: (...args: Args) => Effect.Effect<Option.Option<A>, E, CacheStore.CacheStore>
   /** Whether a value or failure is stored that may still be served, be it stale. */
   readonly has: (...args: Args) => Effect.Effect<boolean, E, CacheStore.CacheStore>
+  /** Why a call would be a hit or a miss now, and what the store has; see `Cache.explain`. Changes nothing. */
+  readonly explain: (
+    ...args: Args
+  ) => Effect.Effect<CacheExplanation.CacheExplanation<A, E>, Cache.OperationError<K>, CacheStore.CacheStore>
   /** Puts a value in, as if the function had returned it. */
   readonly set: (
     args: Args,
@@ -334,6 +339,11 @@ export interface CachedEffect<A, E, R>
     Pick<Controls<[], A, E, R>, "clear" | "stats" | "invalidateTags" | "invalidateGroup" | "invalidateAll"> {
   readonly peek: Effect.Effect<Option.Option<A>, E, CacheStore.CacheStore>
   readonly has: Effect.Effect<boolean, E, CacheStore.CacheStore>
+  readonly explain: Effect.Effect<
+    CacheExplanation.CacheExplanation<A, E>,
+    CacheError.StoreFailure,
+    CacheStore.CacheStore
+  >
   readonly set: (
     value: A,
     options?: Cache.SetOptions
@@ -383,6 +393,7 @@ export const effect =
 export interface PromiseControls<Args extends ReadonlyArray<unknown>, A> {
   readonly peek: (...args: Args) => Promise<Option.Option<A>>
   readonly has: (...args: Args) => Promise<boolean>
+  readonly explain: (...args: Args) => Promise<CacheExplanation.CacheExplanation<A, unknown>>
   readonly set: (args: Args, value: A, options?: Cache.SetOptions) => Promise<void>
   readonly refresh: (...args: Args) => Promise<A>
   readonly invalidate: (...args: Args) => Promise<void>

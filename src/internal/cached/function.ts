@@ -150,6 +150,7 @@ export class CachedFunction<A, E, R> implements Target<Args, A, E, R | CacheStor
         (cache) => cache.has(args),
         () => Effect.succeed(false)
       ),
+    explain: (...args: Args) => this.on((cache) => cache.explain(args)),
     set: (args: Args, value: A, options?: Cache.SetOptions) => this.on((cache) => cache.set(args, value, options)),
     refresh: (...args: Args) =>
       this.bindings.use(
@@ -198,6 +199,7 @@ export const effect = <A, E, R>(name: string, options: object, self: Effect.Effe
       invalidateAll: controls.invalidateAll,
       peek: Effect.suspend(() => controls.peek()),
       has: Effect.suspend(() => controls.has()),
+      explain: Effect.suspend(() => controls.explain()),
       set: (value: A, options?: Cache.SetOptions) => controls.set([], value, options),
       refresh: Effect.suspend(() => controls.refresh()),
       invalidate: Effect.suspend(() => controls.invalidate())

@@ -56,6 +56,7 @@ export const wrap = <ER>(
     has: (...args: ReadonlyArray<unknown>) => run(runtime, controls.has(...args)),
     set: (...args: Parameters<typeof controls.set>) => run(runtime, controls.set(...args)),
     refresh: (...args: ReadonlyArray<unknown>) => run(runtime, controls.refresh(...args)),
+    explain: (...args: ReadonlyArray<unknown>) => run(runtime, controls.explain(...args)),
     invalidate: (...args: ReadonlyArray<unknown>) => run(runtime, controls.invalidate(...args)),
     invalidateTags: (tags: ReadonlyArray<string>) => run(runtime, controls.invalidateTags(tags)),
     invalidateGroup: (group: string) => run(runtime, controls.invalidateGroup(group)),
