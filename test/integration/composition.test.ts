@@ -3,8 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cache, CacheError, CacheEvents, CacheStore, MemoryStore } from "effect-larder"
 import * as SqliteStore from "effect-larder/SqliteStore"
 import { FaultyStore, StoreLaws } from "effect-larder/testing"
-import { Effect, Fiber, Layer, Logger, Schema, Stream, TestClock } from "effect"
+import { Effect, Fiber, Layer, Logger, Stream, TestClock } from "effect"
 import { placing } from "../../src/internal/store/sharded.js"
+import { counted } from "../fixtures/cache/counted.js"
 import { folder } from "../fixtures/sqlite/common.js"
 import { over, settled } from "../fixtures/cache/harness.js"
 
@@ -21,17 +22,6 @@ StoreLaws.suite(
     CacheStore.tieredOver(CacheStore.sharded({ one: MemoryStore.layerBytes(), two: SqliteStore.layerMemory }))
   )
 )
-
-const counted = (name = "counted") => {
-  const state = { loads: 0 }
-  const cache = Cache.make(name, {
-    key: Schema.String,
-    success: Schema.String,
-    tags: (_, key) => [`tag ${key}`],
-    lookup: (key) => Effect.sync(() => `${key}${++state.loads}`)
-  })
-  return { state, cache }
-}
 
 describe("CacheStore.sharded", () => {
   const keys = Array.from({ length: 3_000 }, (_, index) => `key ${index}`)

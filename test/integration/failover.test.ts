@@ -3,7 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cache, CacheError, CacheStore, MemoryStore } from "effect-larder"
 import * as SqliteStore from "effect-larder/SqliteStore"
 import { FaultyStore, StoreLaws } from "effect-larder/testing"
-import { Effect, Fiber, Layer, Logger, Schema, TestClock } from "effect"
+import { Effect, Fiber, Layer, Logger, TestClock } from "effect"
+import { counted } from "../fixtures/cache/counted.js"
 import { over, settled } from "../fixtures/cache/harness.js"
 
 const quiet = Layer.provide(Logger.remove(Logger.defaultLogger))
@@ -33,19 +34,6 @@ const readings = Effect.map(
   Effect.flatMap(FaultyStore.Faults, (faults) => faults.calls),
   (calls) => calls.get
 )
-
-/** A cache whose values are numbered as they are loaded. */
-const counted = () => {
-  const state = { loads: 0 }
-  const cache = Cache.make("counted", {
-    key: Schema.String,
-    success: Schema.String,
-    timeToLive: "1 hour",
-    tags: () => ["all"],
-    lookup: (key) => Effect.sync(() => `${key}${++state.loads}`)
-  })
-  return { state, cache }
-}
 
 describe("CacheStore.circuitBreaker", () => {
   const store = FaultyStore.over(MemoryStore.layer())

@@ -1,26 +1,15 @@
 /** PostgresStore against a real server: the laws of stores, several programs at once, and a server that goes away. */
 import { assert, describe, it } from "@effect/vitest"
-import { Cache, CacheError, CacheStore, MemoryStore } from "effect-larder"
+import { CacheError, CacheStore, MemoryStore } from "effect-larder"
 import * as PostgresStore from "effect-larder/PostgresStore"
 import { StoreLaws } from "effect-larder/testing"
-import { Effect, Exit, Layer, Logger, Redacted, Schedule, Schema, Scope } from "effect"
+import { Effect, Exit, Layer, Logger, Redacted, Schedule, Scope } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import * as Regions from "../../src/testing/internal/regions.js"
+import { counted } from "../fixtures/cache/counted.js"
 import * as Postgres from "../fixtures/servers/postgres.js"
 import type * as Server from "../fixtures/servers/process.js"
 import { life, refused, storeOf } from "../fixtures/sqlite/lives.js"
-
-const counted = (name = "counted") => {
-  const state = { loads: 0 }
-  const cache = Cache.make(name, {
-    key: Schema.String,
-    success: Schema.String,
-    timeToLive: "1 hour",
-    tags: (_, key) => [`tag ${key}`],
-    lookup: (key) => Effect.sync(() => `${key}${++state.loads}`)
-  })
-  return { state, cache }
-}
 
 describe.skipIf(!Postgres.isThere)("PostgresStore", () => {
   const scope = Effect.runSync(Scope.make())

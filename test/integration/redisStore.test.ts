@@ -1,11 +1,12 @@
 /** RedisStore against a real server: the laws of stores, and what happens when the server does not keep its word. */
 import { assert, describe, it } from "@effect/vitest"
-import { Cache, CacheError, CacheStore, MemoryStore } from "effect-larder"
+import { CacheError, CacheStore, MemoryStore } from "effect-larder"
 import * as RedisStore from "effect-larder/RedisStore"
 import { StoreLaws } from "effect-larder/testing"
 import * as Regions from "../../src/testing/internal/regions.js"
-import { Config, ConfigProvider, Duration, Effect, Exit, Layer, Logger, Redacted, Schema, Scope, Stream } from "effect"
+import { Config, ConfigProvider, Duration, Effect, Exit, Layer, Logger, Redacted, Scope, Stream } from "effect"
 import { afterAll, beforeAll } from "vitest"
+import { counted } from "../fixtures/cache/counted.js"
 import { noFibersLeft } from "../fixtures/cache/harness.js"
 import * as Redis from "../fixtures/servers/redis.js"
 import type * as Server from "../fixtures/servers/process.js"
@@ -14,19 +15,6 @@ import { life, refused, storeOf, told } from "../fixtures/sqlite/lives.js"
 const quiet = Layer.provide(Logger.remove(Logger.defaultLogger))
 
 const urlOf = ({ port }: Server.Server): string => `redis://127.0.0.1:${port}`
-
-/** A cache whose values are numbered as they are loaded. */
-const counted = (name = "counted") => {
-  const state = { loads: 0 }
-  const cache = Cache.make(name, {
-    key: Schema.String,
-    success: Schema.String,
-    timeToLive: "1 hour",
-    tags: (_, key) => [`tag ${key}`],
-    lookup: (key) => Effect.sync(() => `${key}${++state.loads}`)
-  })
-  return { state, cache }
-}
 
 /** In real time: what the server does is not done by the test's clock. */
 const realPause = (millis: number) => Effect.promise(() => new Promise((resolve) => setTimeout(resolve, millis)))

@@ -1,14 +1,9 @@
 /** What goes wrong with PostgreSQL, in this project's words. The driver's errors stop here: they become the `cause`. */
 import * as CacheError from "../../CacheError.js"
+import { type Diagnosis, firstOf } from "../internal/diagnosis.js"
 
 /** The store's name in errors, spans and logs. */
 export const storeName = "PostgresStore"
-
-interface Diagnosis {
-  readonly reason: string
-  readonly transient: boolean
-  readonly hint: string
-}
 
 const unreachable = "check that the server runs and can be reached"
 
@@ -51,8 +46,7 @@ const driverError = (error: unknown): unknown =>
     : error
 
 const diagnose = (given: unknown): Diagnosis => {
-  // an address that cannot be reached by several ways is one error of several
-  const error: unknown = given instanceof AggregateError ? given.errors[0] : given
+  const error = firstOf(given)
   const code = codeOf(error)
   const known = diagnoses.find(([prefix]) => code.startsWith(prefix))?.[1]
   if (known !== undefined) return known

@@ -1,14 +1,9 @@
 /** What goes wrong with Redis, in this project's words. The driver's errors stop here: they become the `cause`. */
 import * as CacheError from "../../CacheError.js"
+import { type Diagnosis, firstOf } from "../internal/diagnosis.js"
 
 /** The store's name in errors, spans and logs. */
 export const storeName = "RedisStore"
-
-interface Diagnosis {
-  readonly reason: string
-  readonly transient: boolean
-  readonly hint: string
-}
 
 const unreachable = "check that the server runs and can be reached; the connection is made again by itself"
 
@@ -75,8 +70,7 @@ const diagnose = (given: unknown): Diagnosis => {
   if (!(error instanceof Error)) return { reason: String(error), transient: false, hint: "see the cause" }
   const known = nameOf(error).find((name) => Object.hasOwn(diagnoses, name))
   if (known !== undefined) return diagnoses[known]!
-  // an address that cannot be reached by several ways is one error of several
-  const first: unknown = error instanceof AggregateError ? error.errors[0] : error
+  const first = firstOf(error)
   const reason = first instanceof Error ? first.message : error.message
   const isOfNetwork = first instanceof Error && "syscall" in first
   return { reason, transient: isOfNetwork, hint: isOfNetwork ? unreachable : "see the cause" }
