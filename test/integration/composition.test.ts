@@ -1,7 +1,6 @@
 /** Stores that are spread over others, written later, or not at all. */
 import { assert, describe, it } from "@effect/vitest"
-import type { Cache} from "effect-larder";
-import { CacheError, CacheEvents, CacheStore, MemoryStore } from "effect-larder"
+import { type Cache, CacheError, CacheEvents, CacheStore, MemoryStore } from "effect-larder"
 import * as SqliteStore from "effect-larder/SqliteStore"
 import { FaultyStore, StoreLaws } from "effect-larder/testing"
 import { Effect, Fiber, Layer, Logger, Stream, TestClock } from "effect"

@@ -1,7 +1,6 @@
 /** Stores that fail at run time: left alone, replaced for a while, and never believed before they know what they missed. */
 import { assert, describe, it } from "@effect/vitest"
-import type { Cache} from "effect-larder";
-import { CacheError, CacheStore, MemoryStore } from "effect-larder"
+import { type Cache, CacheError, CacheStore, MemoryStore } from "effect-larder"
 import * as SqliteStore from "effect-larder/SqliteStore"
 import { FaultyStore, StoreLaws } from "effect-larder/testing"
 import { Effect, Fiber, Layer, Logger, TestClock } from "effect"
