@@ -5,6 +5,7 @@ import * as Options from "../internal/options.js"
 import * as Breaker from "../internal/store/breaker.js"
 import type { BreakerOptions } from "./resilience.js"
 
+/** A breaker for a store, from options that were checked. */
 export const breakerOf = (store: string, options: BreakerOptions): Breaker.Breaker =>
   new Breaker.Breaker({
     store,
@@ -13,6 +14,7 @@ export const breakerOf = (store: string, options: BreakerOptions): Breaker.Break
     failures: options.failures ?? 1
   })
 
+/** Tells all that is wrong with the options. */
 export const checkBreaker = (options: BreakerOptions): Effect.Effect<void, CacheError.InvalidConfig> =>
   Options.check(options, {
     resetAfter: Options.positiveDuration,

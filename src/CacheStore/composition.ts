@@ -13,7 +13,7 @@ import * as Store from "../internal/store/service.js"
 import * as Tiered from "../internal/store/tiered.js"
 import { breakerOf, checkBreaker } from "./breaking.js"
 import { changeStore } from "./change.js"
-import { CacheStore, context, Live, Persistent, type RegionOptions, Shared } from "./contract.js"
+import { CacheStore, context, Live, Persistent, type RegionOptions, type Service, Shared } from "./contract.js"
 import type { BreakerOptions } from "./resilience.js"
 
 /** What Layers of stores provide beside their stores, the later first. */
@@ -24,6 +24,13 @@ const beside = (...all: ReadonlyArray<Context.Context<CacheStore>>): Context.Con
 }
 
 type Marks = Live | Persistent | Shared
+
+/** The store, with the marks that its capabilities say. */
+const marked = (service: Service): Context.Context<CacheStore> =>
+  context(
+    ...(service.capabilities.persistent ? [Persistent] : []),
+    ...(service.capabilities.shared ? [Shared] : [])
+  )(service)
 
 /**
  * Puts a nearer store in front of a farther one: readings ask the nearer first and fill it from the farther, writes and
@@ -67,12 +74,8 @@ export const tieredOver =
               )
             )
         })
-        const marks = [
-          ...(far.capabilities.persistent ? [Persistent] : []),
-          ...(far.capabilities.shared ? [Shared] : [])
-        ]
         // a store's Layer provides the marks that its capabilities say, so these are those of `O2`
-        return Context.merge(beside(farthest, nearest), context(...marks)(service)) as Context.Context<
+        return Context.merge(beside(farthest, nearest), marked(service)) as Context.Context<
           CacheStore | Exclude<O1, Marks> | Exclude<O2, Live>
         >
       })
@@ -171,9 +174,8 @@ export const failover =
               Failover.make<A, E>(Breaker.around(first, breakers[0]), Breaker.around(second, breakers[1]))
             )
         })
-        const marks = [...(capabilities.persistent ? [Persistent] : []), ...(capabilities.shared ? [Shared] : [])]
         // a store's Layer provides the marks that its capabilities say, so these are those that both have
-        return Context.merge(beside(farther, nearer), context(...marks)(service)) as Context.Context<
+        return Context.merge(beside(farther, nearer), marked(service)) as Context.Context<
           CacheStore | Exclude<O1 | O2, Marks> | Exclude<Extract<O1, O2>, Live>
         >
       })
@@ -242,10 +244,7 @@ export const sharded = <const Shards extends Readonly<Record<string, AnyLayer>>>
             (regions) => Sharded.make<A, E>(wanted.name, regions, placeOf)
           )
       })
-      return context(
-        ...(capabilities.persistent ? [Persistent] : []),
-        ...(capabilities.shared ? [Shared] : [])
-      )(service)
+      return marked(service)
     })
   )
   // the marks are those that all have, and the requirements those of the parts

@@ -1,5 +1,5 @@
 /**
- * The deadlines of all loads of one cache, watched by one fiber.
+ * The deadlines of all loads of one cache, or all operations of one store, watched by one fiber.
  *
  * A timer for each load would cost more than most loads. So one fiber, there only while loads are in the air, sleeps
  * until the earliest deadline. It wakes now and then before that, to end soon after the last load has landed: after

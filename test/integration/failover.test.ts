@@ -4,6 +4,7 @@ import { type Cache, CacheError, CacheStore, MemoryStore } from "effect-larder"
 import * as SqliteStore from "effect-larder/SqliteStore"
 import { FaultyStore, StoreLaws } from "effect-larder/testing"
 import { Effect, Fiber, Layer, Logger, TestClock } from "effect"
+import { Breaker } from "../../src/internal/store/breaker.js"
 import { counted } from "../fixtures/cache/counted.js"
 import { over, settled } from "../fixtures/cache/harness.js"
 
@@ -66,6 +67,45 @@ describe("CacheStore.circuitBreaker", () => {
       yield* Effect.forEach(["d", "d"], cache.get)
       assert.strictEqual(state.loads, 9)
     }).pipe(over(store.pipe(CacheStore.timeout("50 millis"), CacheStore.circuitBreaker(), quiet)))
+  )
+})
+
+describe("a circuit breaker, at its edges", () => {
+  const failureOf = (transient: boolean) =>
+    new CacheError.StoreError({ store: "far", operation: "get", reason: "no", transient, hint: "" })
+
+  it.effect("a success that began before the pause does not end it", () =>
+    Effect.gen(function* () {
+      const breaker = new Breaker({ store: "far", resetAfter: 1_000, maxResetAfter: 1_000, failures: 1 })
+      const late = yield* Effect.fork(breaker.run(Effect.delay(Effect.succeed("late"), 500)))
+      yield* settled
+      yield* Effect.flip(breaker.run(Effect.fail(failureOf(true))))
+      yield* TestClock.adjust(500)
+      assert.strictEqual(yield* Fiber.join(late), "late")
+      assert.strictEqual((yield* Effect.flip(breaker.run(Effect.void)))._tag, "StoreUnavailable")
+      // nor does a failure that began before make it longer
+      yield* TestClock.adjust(500)
+      yield* breaker.run(Effect.void)
+    }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))
+  )
+
+  it.effect("a store that refuses what was tried answers; who is interrupted while trying has learnt nothing", () =>
+    Effect.gen(function* () {
+      const breaker = new Breaker({ store: "far", resetAfter: 1_000, maxResetAfter: 1_000, failures: 2 })
+      yield* Effect.flip(breaker.run(Effect.fail(failureOf(true))))
+      yield* breaker.run(Effect.void)
+      // not two in a row
+      yield* Effect.flip(breaker.run(Effect.fail(failureOf(true))))
+      yield* breaker.run(Effect.void)
+      yield* Effect.replicateEffect(Effect.flip(breaker.run(Effect.fail(failureOf(true)))), 2)
+      yield* TestClock.adjust(1_000)
+      const trying = yield* Effect.fork(breaker.run(Effect.never))
+      yield* settled
+      assert.strictEqual((yield* Effect.flip(breaker.run(Effect.void)))._tag, "StoreUnavailable", "one at a time")
+      yield* Fiber.interrupt(trying)
+      assert.strictEqual((yield* Effect.flip(breaker.run(Effect.fail(failureOf(false)))))._tag, "StoreError")
+      yield* Effect.all([breaker.run(Effect.void), breaker.run(Effect.void)], { concurrency: 2 })
+    }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))
   )
 })
 

@@ -5,6 +5,7 @@
  * at once, until the pause is over. Then one operation is let through, to try; if it succeeds the breaker is closed, and
  * if it fails the next pause is twice as long. After Nygard, Release It! (2007), chapter 5.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
@@ -45,10 +46,7 @@ export class Breaker {
         if (open === undefined) return Effect.onExit(restore(effect), (exit) => this.heard(exit))
         if (now < open.until || this.isProbing) return Effect.fail(this.refusal(open, now))
         this.isProbing = true
-        return Effect.onExit(restore(effect), (exit) => {
-          this.isProbing = false
-          return this.heard(exit)
-        })
+        return Effect.onExit(restore(effect), (exit) => this.tried(open, exit))
       })
     )
   }
@@ -61,34 +59,43 @@ export class Breaker {
     })
   }
 
+  /** What began before a pause did is no news of the store by the time it ends. */
   private heard(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
-    if (Exit.isSuccess(exit)) return this.succeeded
-    const error = exit.cause._tag === "Fail" ? exit.cause.error : undefined
-    // whoever was interrupted, or was refused for what he wanted, tells nothing of the store
-    return error !== undefined && CacheError.isTransient(error) ? this.failed(error as Failure) : Effect.void
+    if (this.open !== undefined) return Effect.void
+    const failure = passing(exit)
+    if (failure === undefined) {
+      if (Exit.isSuccess(exit)) this.failures = 0
+      return Effect.void
+    }
+    return ++this.failures < this.options.failures ? Effect.void : this.pause(failure, this.options.resetAfter)
   }
 
-  private get succeeded(): Effect.Effect<void> {
-    this.failures = 0
-    if (this.open === undefined) return Effect.void
+  /** Whatever the store has answered, it answers; only who is interrupted has learnt nothing. */
+  private tried(open: Open, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    this.isProbing = false
+    const failure = passing(exit)
+    if (failure !== undefined) return this.pause(failure, Math.min(this.options.maxResetAfter, open.pause * 2))
+    if (Exit.isFailure(exit) && Cause.isInterrupted(exit.cause)) return Effect.void
     this.open = undefined
+    this.failures = 0
     return Effect.logInfo(`larder: ${this.options.store} answers, and is used again`)
   }
 
-  private failed(error: Failure): Effect.Effect<void> {
+  private pause(failure: Failure, pause: number): Effect.Effect<void> {
     return Effect.flatMap(steadyMillis, (now) => {
-      const { failures, maxResetAfter, resetAfter, store } = this.options
-      const before = this.open
-      if (before === undefined && ++this.failures < failures) return Effect.void
-      // one that began before the pause did is no news
-      if (before !== undefined && now < before.until) return Effect.void
-      const pause = before === undefined ? resetAfter : Math.min(maxResetAfter, before.pause * 2)
-      this.open = { until: now + pause, pause, reason: error.message }
-      const said = `larder: ${store} is left alone for ${pause} ms: ${error.message}`
-      return before === undefined ? Effect.logWarning(said, error.hint) : Effect.logDebug(said)
+      const isNews = this.open === undefined
+      this.open = { until: now + pause, pause, reason: failure.message }
+      const said = `larder: ${this.options.store} is left alone for ${pause} ms: ${failure.message}`
+      return isNews ? Effect.logWarning(said, failure.hint) : Effect.logDebug(said)
     })
   }
 }
+
+/** A failure that may pass: those of what was asked for tell nothing of the store. */
+const passing = (exit: Exit.Exit<unknown, unknown>): Failure | undefined =>
+  Exit.isFailure(exit) && exit.cause._tag === "Fail" && CacheError.isTransient(exit.cause.error)
+    ? (exit.cause.error as Failure)
+    : undefined
 
 /** What a Schema does not accept is stored nowhere, and changes nothing. */
 export const isRefused = (exit: Exit.Exit<unknown, unknown>): boolean =>

@@ -36,7 +36,7 @@ const inTurn = <A, E1, B, E2, C, E3>(
         return one as Exit.Exit<never, E1> // an interruption has no value
       }
       return Effect.flatMap(Effect.exit(restore(second(one))), (other): Effect.Effect<C, E1 | E3> => {
-        if (Exit.isFailure(other)) owe()
+        if (Exit.isFailure(other) && !isRefused(other)) owe()
         return combine(one, other)
       })
     })

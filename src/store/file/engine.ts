@@ -288,7 +288,8 @@ export const make = (
       setMany: (rows) =>
         Effect.zipRight(
           Effect.forEach(rows, (row) => region.write(row), { concurrency, discard: true }),
-          Effect.flatMap(steadyMillis, (now) => region.tidy(now, rows.length))
+          // that room could not be made is no reason to say that nothing was written
+          Effect.flatMap(steadyMillis, (now) => Effect.ignore(region.tidy(now, rows.length)))
         ),
 
       deleteMany: (keys) =>

@@ -1,6 +1,5 @@
 /** Operations of a server that may not answer: each has its time, and fails typed when that is over. */
 import * as Effect from "effect/Effect"
-import type { Scheduler } from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import * as CacheError from "../../CacheError.js"
 import { Deadlines } from "../../internal/deadlines.js"
@@ -9,10 +8,7 @@ import { steady } from "../../internal/steady.js"
 import { closed } from "../../internal/store/service.js"
 
 /** Runs an operation; what it comes to after its time is nobody's any more. */
-export type Limited = <A>(
-  operation: string,
-  run: (scheduler: Scheduler) => Promise<A>
-) => Effect.Effect<A, CacheError.StoreFailure>
+export type Limited = <A>(operation: string, run: () => Promise<A>) => Effect.Effect<A, CacheError.StoreFailure>
 
 export interface Options {
   readonly store: string
@@ -33,7 +29,7 @@ export const make = ({ failure, millis, store }: Options): Effect.Effect<Limited
         return deadlines.close
       })
     )
-    return <A>(operation: string, run: (scheduler: Scheduler) => Promise<A>) =>
+    return <A>(operation: string, run: () => Promise<A>) =>
       Effect.withFiberRuntime<A, CacheError.StoreFailure>((fiber) => {
         if (isClosed) return Effect.fail(closed(store))
         return Effect.async((resume) => {
@@ -47,7 +43,7 @@ export const make = ({ failure, millis, store }: Options): Effect.Effect<Limited
             disarm()
             resume(answer)
           }
-          run(fiber.currentScheduler).then(
+          run().then(
             (value) => end(Effect.succeed(value)),
             (cause: unknown) => end(Effect.fail(failure(operation, cause)))
           )

@@ -9,11 +9,12 @@ import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 import { steadyMillis } from "../../internal/steady.js"
 import { marker } from "../internal/mark.js"
-import { slotOf } from "../internal/slots.js"
+import { Gather } from "../internal/gather.js"
 import type { Limited } from "../internal/limited.js"
+import { slotOf } from "../internal/slots.js"
 import type { Client } from "./client.js"
 import { Incarnations } from "./incarnations.js"
-import { Gather, type Region, read } from "./reads.js"
+import { type Region, read } from "./reads.js"
 import { decodeRow, decodeText, encodeRow, encodeText, namesOf, patternOf } from "./rows.js"
 import * as Scripts from "./scripts.js"
 
@@ -62,6 +63,25 @@ const step = async ({ client, names }: Region, cursor: string) => {
   return { next: next === "0" ? undefined : next, found }
 }
 
+const scanOf = (region: Region, limited: Limited): CacheStore.Engine["scan"] =>
+  Stream.suspend(() => {
+    const seen = new Set<string>()
+    const unseen = (found: ReadonlyArray<string>): ReadonlyArray<string> => {
+      const keys = new Set(found.map((one) => decodeText(one.slice(region.names.entries.length))))
+      const fresh = [...keys].filter((key) => !seen.has(key))
+      for (const key of fresh) seen.add(key)
+      return fresh
+    }
+    return Stream.paginateChunkEffect("0", (cursor: string) =>
+      limited("scan", async () => {
+        const { found, next } = await step(region, cursor)
+        const keys = unseen(found)
+        const rows = keys.length === 0 ? [] : (await read(region, keys)).rows.values()
+        return [Chunk.fromIterable(rows), Option.fromNullable(next)] as const
+      })
+    )
+  })
+
 export const make = (
   client: Client,
   limited: Limited,
@@ -77,7 +97,12 @@ export const make = (
       incarnations: new Incarnations(),
       fresh: () => randomBytes(9).toString("base64url")
     }
-    const gather = new Gather(region)
+    const reads = new Gather((asks: ReadonlyArray<ReadonlyArray<string>>) =>
+      Effect.map(
+        limited("get", () => read(region, [...new Set(asks.flat())])),
+        ({ epoch, rows }) => asks.map((keys) => ({ epoch, rows: keys.map((key) => rows.get(key)) }))
+      )
+    )
     const own = [names.meta, names.tags]
     const entryOf = (key: string): string => names.entries + encodeText(key)
     const run = (script: string, keys: ReadonlyArray<string>, parameters: ReadonlyArray<string | Buffer>) =>
@@ -97,21 +122,8 @@ export const make = (
       )
     )
 
-    const rowsOf = (seen: Set<string>, found: ReadonlyArray<string>) => {
-      const keys = found.map((one) => decodeText(one.slice(names.entries.length))).filter((key) => !seen.has(key))
-      for (const key of keys) seen.add(key)
-      return Effect.map(
-        limited("scan", () => (keys.length === 0 ? Promise.resolve(undefined) : read(region, [...new Set(keys)]))),
-        (reading) => Chunk.fromIterable(reading?.rows.values() ?? [])
-      )
-    }
-
     return {
-      getMany: (keys) =>
-        Effect.map(
-          limited("get", (scheduler) => gather.read(keys, scheduler)),
-          ({ epoch, rows }) => ({ epoch, rows: keys.map((key) => rows.get(key)) })
-        ),
+      getMany: (keys) => reads.ask(keys),
 
       setMany: (rows) =>
         Effect.flatMap(steadyMillis, (now) =>
@@ -162,14 +174,6 @@ export const make = (
 
       inspect: (key) => limited("inspect", () => inspectIn(region)(key)),
 
-      scan: Stream.suspend(() => {
-        const seen = new Set<string>()
-        return Stream.paginateChunkEffect("0", (cursor: string) =>
-          Effect.flatMap(
-            limited("scan", () => step(region, cursor)),
-            ({ found, next }) => Effect.map(rowsOf(seen, found), (rows) => [rows, Option.fromNullable(next)] as const)
-          )
-        )
-      })
+      scan: scanOf(region, limited)
     }
   })

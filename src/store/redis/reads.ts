@@ -1,10 +1,9 @@
 /**
- * Readings of one region: all that are asked for in one turn of the scheduler go to the server together.
+ * Readings of one region.
  *
  * The counter is asked for before the entries, in the same packet, so it is never later than they are. Whether an entry's
  * tags are good still is asked only where one was invalidated after the entry was written.
  */
-import type { Scheduler } from "effect/Scheduler"
 import type * as CacheStore from "../../CacheStore.js"
 import type { Marker } from "../internal/mark.js"
 import type { Client } from "./client.js"
@@ -71,35 +70,4 @@ export const read = async (region: Region, keys: ReadonlyArray<string>): Promise
   const number = incarnations.numberOf(name, epoch)
   const good = number === unknown ? [] : await withGoodTags(region, found, lastBump)
   return { epoch: number, rows: new Map(good.map(({ row }) => [row.key, row])) }
-}
-
-interface Seat {
-  readonly keys: ReadonlyArray<string>
-  readonly take: (reading: Promise<Reading>) => void
-}
-
-/** Asks the server once for all who ask in one turn. */
-export class Gather {
-  private waiting: Array<Seat> | undefined
-
-  constructor(private readonly region: Region) {}
-
-  read(keys: ReadonlyArray<string>, scheduler: Scheduler): Promise<Reading> {
-    return new Promise((take) => {
-      if (this.waiting === undefined) {
-        this.waiting = []
-        // behind all that is to be run already: it may ask, too
-        scheduler.scheduleTask(() => this.depart(), 0)
-      }
-      this.waiting.push({ keys, take })
-    })
-  }
-
-  private depart(): void {
-    const seats = this.waiting ?? []
-    this.waiting = undefined
-    const keys = [...new Set(seats.flatMap((seat) => seat.keys))]
-    const reading = read(this.region, keys)
-    for (const { take } of seats) take(reading)
-  }
 }
