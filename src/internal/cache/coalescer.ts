@@ -15,10 +15,25 @@ import { traced } from "../tracing.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
-interface Seat<K, A, E> {
-  readonly id: string
-  readonly key: K
-  readonly resume: (exit: Exit.Exit<A, E>) => void
+/** One load's place in a batch; the answer may come before anybody waits for it. */
+class Seat<K, A, E> {
+  private exit: Exit.Exit<A, E> | undefined = undefined
+  private waiting: ((exit: Exit.Exit<A, E>) => void) | undefined = undefined
+
+  constructor(
+    readonly id: string,
+    readonly key: K
+  ) {}
+
+  resume(exit: Exit.Exit<A, E>): void {
+    this.exit = exit
+    this.waiting?.(exit)
+  }
+
+  readonly answer: Effect.Effect<A, E> = Effect.async((resume) => {
+    if (this.exit !== undefined) resume(this.exit)
+    else this.waiting = resume
+  })
 }
 
 interface Batch<K, A, E> {
@@ -52,15 +67,18 @@ export class Coalescer<K, A, E> {
     private readonly around: <X>(effect: Effect.Effect<X, E>) => Effect.Effect<X, E>
   ) {}
 
-  /** In the fiber of a load. */
+  /**
+   * In the fiber of a load. Who has a seat leaves it when he is interrupted, at whatever moment: a fiber may lose its turn
+   * between taking the seat and beginning to wait.
+   */
   load(id: string, key: K): Effect.Effect<A, E> {
-    return Effect.withFiberRuntime((fiber) =>
-      Effect.async((resume) => {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.withFiberRuntime((fiber) => {
         const batch = this.boarding ?? this.begin(fiber)
-        const seat: Seat<K, A, E> = { id, key, resume }
+        const seat = new Seat<K, A, E>(id, key)
         batch.seats.add(seat)
         if (batch.seats.size >= this.maxSize) this.boarding = undefined
-        return Effect.suspend(() => {
+        return Effect.onInterrupt(restore(seat.answer), () => {
           batch.seats.delete(seat)
           return batch.seats.size === 0 && batch.fiber !== undefined ? Fiber.interrupt(batch.fiber) : Effect.void
         })
@@ -95,7 +113,7 @@ export class Coalescer<K, A, E> {
     batch.fiber = fiber
     fiber.addObserver((exit) => {
       const exitAt = exitsOf(this.cache, exit, keys.length)
-      for (const { id, resume } of batch.seats) resume(exitAt(places.get(id)!))
+      for (const seat of batch.seats) seat.resume(exitAt(places.get(seat.id)!))
     })
   }
 }
