@@ -163,6 +163,13 @@ export * as Envelope from "./codec/Envelope.js"
 export * as Json from "./codec/Json.js"
 
 /**
+ * Entries kept by any adapter of Keyv: for MongoDB, MySQL, etcd, DynamoDB and whatever else there is one for.
+ *
+ * @since 0.1.0
+ */
+export * as KeyvStore from "./store/KeyvStore.js"
+
+/**
  * How much memory the process uses, and how much it may: what a memory store under `memoryPressure` looks at.
  *
  * @since 0.1.0
@@ -175,6 +182,14 @@ export * as MemoryProbe from "./store/MemoryProbe.js"
  * @since 0.1.0
  */
 export * as MemoryStore from "./store/MemoryStore.js"
+
+/**
+ * Entries kept by the `KeyValueStore` of `@effect/platform`: in a browser's storage, in a folder, in whatever a program
+ * has one for.
+ *
+ * @since 0.1.0
+ */
+export * as PlatformStore from "./store/PlatformStore.js"
 
 /**
  * One value that is kept up to date: loaded again on a Schedule, whatever becomes of a single load.

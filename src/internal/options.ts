@@ -55,6 +55,12 @@ export const boolean: Check = (value) =>
 export const text: Check = (value) =>
   typeof value === "string" ? undefined : { reason: "must be text", hint: "use a string" }
 
+/** What the keys of a store on a server begin with. */
+export const prefix: Check = (value) =>
+  typeof value === "string" && /^[^\s{}]{1,100}$/.test(value) && !/\p{Surrogate}/u.test(value)
+    ? undefined
+    : { reason: "must be 1 to 100 characters without spaces and braces", hint: 'give a prefix such as "shop"' }
+
 export const tags: Check = (value) =>
   typeof value === "function" || tagList(value) === undefined
     ? undefined

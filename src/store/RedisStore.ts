@@ -59,11 +59,6 @@ const url: Check.Check = (value) => {
   return /^\/?\d*$/.test(pathname) ? undefined : { reason: "must end with the number of a database, if anything", hint }
 }
 
-const prefix: Check.Check = (value) =>
-  typeof value === "string" && /^[^\s{}]{1,100}$/.test(value) && value.isWellFormed()
-    ? undefined
-    : { reason: "must be 1 to 100 characters without spaces and braces", hint: 'give a prefix such as "shop"' }
-
 const tls: Check.Check = (value) =>
   typeof value === "object" && value !== null
     ? undefined
@@ -78,7 +73,7 @@ const make = (
     const location = Redacted.isRedacted(given) ? given : Redacted.make(given)
     yield* Check.check(
       { ...options, url: location },
-      { url, prefix, timeout: Check.positiveDuration, connectTimeout: Check.positiveDuration, tls }
+      { url, prefix: Check.prefix, timeout: Check.positiveDuration, connectTimeout: Check.positiveDuration, tls }
     )
     const client = yield* Client.connect({
       url: Redacted.value(location),

@@ -8,6 +8,7 @@ import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 import { steadyMillis } from "../../internal/steady.js"
 import { Gather } from "../internal/gather.js"
+import { lastOfEach } from "../internal/lastOfEach.js"
 import { slotOf } from "../internal/slots.js"
 import type { Columns, Connection } from "./connection.js"
 import * as Schema from "./schema.js"
@@ -54,16 +55,6 @@ const inspected = (columns: Columns): CacheStore.InspectedRow | undefined => {
     return row.tags.length > 0 && epoch < tagFloor ? { tag: row.tags[0], epoch: tagFloor } : undefined
   }
   return { row, epoch, outdatedBy: outdatedBy() }
-}
-
-/** One of each key, for a statement can write a row only once: the last that was explicit, or else the newest load. */
-const lastOfEach = (rows: ReadonlyArray<CacheStore.RowWrite>): ReadonlyArray<CacheStore.RowWrite> => {
-  const byKey = new Map<string, CacheStore.RowWrite>()
-  for (const row of rows) {
-    const other = byKey.get(row.key)
-    if (other === undefined || (row.since ?? Infinity) >= (other.since ?? Infinity)) byKey.set(row.key, row)
-  }
-  return [...byKey.values()]
 }
 
 const numberIn = (rows: ReadonlyArray<Columns>, column: string): number => Number(rows[0]?.[column] ?? 0)

@@ -10,10 +10,11 @@ import type * as CacheStore from "../../CacheStore.js"
 import { steadyMillis } from "../../internal/steady.js"
 import { marker } from "../internal/mark.js"
 import { Gather } from "../internal/gather.js"
+import { lifeOf } from "../internal/lives.js"
 import type { Limited } from "../internal/limited.js"
 import { slotOf } from "../internal/slots.js"
 import type { Client } from "./client.js"
-import { Incarnations } from "./incarnations.js"
+import { Incarnations } from "../internal/incarnations.js"
 import { type Region, read } from "./reads.js"
 import { decodeRow, decodeText, encodeRow, encodeText, namesOf, patternOf } from "./rows.js"
 import * as Scripts from "./scripts.js"
@@ -21,17 +22,11 @@ import * as Scripts from "./scripts.js"
 /** Keys that the server looks at in one step of a listing. */
 const page = 1_000
 
-/**
- * Milliseconds for which Redis keeps what is over. It only makes room: whether an entry is served is decided by the
- * clock of whoever reads it, which need not agree with the server's.
- */
-const grace = 60_000
-
 /** Longer than Redis can count: for ever. */
 const longest = 2 ** 52
 
-const lifeOf = (reclaimAt: number, now: number): string => {
-  const life = Math.ceil(Math.max(0, reclaimAt - now) + grace)
+const lifeText = (reclaimAt: number, now: number): string => {
+  const life = lifeOf(reclaimAt, now)
   return life < longest ? String(life) : "0"
 }
 
@@ -132,7 +127,7 @@ export const make = (
               const parameters = rows.flatMap((row) => [
                 row.since === undefined ? "" : region.incarnations.textOf(row.since),
                 String(slotOf(row.key, Scripts.slots)),
-                lifeOf(row.reclaimAt, now),
+                lifeText(row.reclaimAt, now),
                 String(row.tags.length),
                 ...row.tags.map(encodeText),
                 encodeRow(region.mark, row)

@@ -7,7 +7,7 @@
 import type * as CacheStore from "../../CacheStore.js"
 import type { Marker } from "../internal/mark.js"
 import type { Client } from "./client.js"
-import { type Incarnations, unknown } from "./incarnations.js"
+import { type Incarnations, unknown } from "../internal/incarnations.js"
 import { decodeRow, encodeText, type FoundRow, type Names } from "./rows.js"
 import * as Scripts from "./scripts.js"
 

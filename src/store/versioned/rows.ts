@@ -1,0 +1,154 @@
+/** How names, counters, fences and entries are said to a service of names and bytes; see engine.ts. */
+import { sha256 } from "@noble/hashes/sha2.js"
+import * as Encoding from "effect/Encoding"
+import type * as CacheStore from "../../CacheStore.js"
+import { digestOf, type Marker } from "../internal/mark.js"
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
+/** A text as a part of a name: as it is if it may stand there, or else its digest. No two texts meet. */
+const partOf = (text: string): string =>
+  /^[\w.~:@=+,-]{1,80}$/.test(text)
+    ? text
+    : // JSON says every string in UTF-8, those with broken unicode, too
+      `#${Encoding.encodeBase64Url(sha256(encoder.encode(JSON.stringify(text))))}`
+
+/** Where everything of a region is. */
+export interface Names {
+  readonly state: string
+  /** What the names of its entries begin with. */
+  readonly entries: string
+  readonly entry: (key: string) => string
+  readonly slot: (slot: number) => string
+  readonly tag: (tag: string) => string
+}
+
+export const namesOf = (region: string): Names => {
+  const start = `${partOf(region)}/`
+  return {
+    state: `${start}state`,
+    entries: `${start}e/`,
+    entry: (key) => `${start}e/${partOf(key)}`,
+    slot: (slot) => `${start}s/${slot}`,
+    tag: (tag) => `${start}t/${partOf(tag)}`
+  }
+}
+
+/** What a region knows of its invalidations. */
+export interface State {
+  /** The name of its incarnation: another one whenever what was known has been lost. */
+  readonly incarnation: string
+  /** The counter. */
+  readonly epoch: number
+  /** The epoch before which nothing that is there, or is being loaded, is good any more. */
+  readonly oldest: number
+  /** The epoch of the last invalidation of any tag. */
+  readonly lastBump: number
+}
+
+/** A line that tells by itself whether it is whole. */
+const seal = (...parts: ReadonlyArray<string | number>): Uint8Array => {
+  const line = parts.join(" ")
+  return encoder.encode(`${line} ${digestOf(line)}`)
+}
+
+const unseal = (bytes: Uint8Array | undefined): ReadonlyArray<string> | undefined => {
+  if (bytes === undefined || bytes.length === 0) return undefined
+  const text = decoder.decode(bytes)
+  const end = text.lastIndexOf(" ")
+  const line = text.slice(0, end)
+  return end > 0 && String(digestOf(line)) === text.slice(end + 1) ? line.split(" ") : undefined
+}
+
+export const encodeState = ({ epoch, incarnation, lastBump, oldest }: State): Uint8Array =>
+  seal(incarnation, epoch, oldest, lastBump)
+
+/** `undefined` for what is not there, or is not what was written. */
+export const decodeState = (bytes: Uint8Array | undefined): State | undefined => {
+  const parts = unseal(bytes)
+  if (parts?.length !== 4) return undefined
+  const [incarnation = "", ...numbers] = parts
+  const [epoch = 0, oldest = 0, lastBump = 0] = numbers.map(Number)
+  return { incarnation, epoch, oldest, lastBump }
+}
+
+/** The epoch in which a slot's keys, or a tag, were last invalidated. */
+export const encodeFence = (incarnation: string, epoch: number): Uint8Array => seal(incarnation, epoch)
+
+/** `undefined` if nothing is known in this incarnation. */
+export const decodeFence = (incarnation: string, bytes: Uint8Array | undefined): number | undefined => {
+  const parts = unseal(bytes)
+  return parts?.length === 2 && parts[0] === incarnation ? Number(parts[1]) : undefined
+}
+
+/** An entry as it was found, with what decides whether it is one. */
+export interface FoundRow {
+  readonly row: CacheStore.Row
+  readonly incarnation: string
+  readonly epoch: number
+}
+
+const newline = 10
+
+/** No entry has no bytes: a row that is answered with these is taken for rotten, and removed. */
+const rotten = new Uint8Array(0)
+
+const joined = (head: Uint8Array, rest: Uint8Array): Uint8Array => {
+  const all = new Uint8Array(head.length + rest.length)
+  all.set(head)
+  all.set(rest, head.length)
+  return all
+}
+
+/** A line of JSON, and the entry's own bytes after it. */
+export const encodeRow = (
+  mark: Marker,
+  incarnation: string,
+  epoch: number,
+  { bytes, key, reclaimAt, tags }: CacheStore.Row
+): Uint8Array => {
+  const until = reclaimAt === Infinity ? null : reclaimAt
+  const marked = mark(key, epoch, JSON.stringify([until, tags]))
+  const head = JSON.stringify([incarnation, epoch, until, tags, key, marked])
+  return joined(encoder.encode(`${head}\n`), bytes)
+}
+
+type Head = [incarnation: string, epoch: number, until: number | null, tags: Array<string>, key: string, mark: number]
+
+const isHead = (value: unknown): value is Head =>
+  Array.isArray(value) &&
+  value.length === 6 &&
+  typeof value[0] === "string" &&
+  typeof value[1] === "number" &&
+  Array.isArray(value[3]) &&
+  typeof value[4] === "string"
+
+const headIn = (bytes: Uint8Array, end: number): Head | undefined => {
+  try {
+    const head: unknown = JSON.parse(decoder.decode(bytes.subarray(0, end)))
+    return isHead(head) ? head : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What was found, unless it is nothing, or nothing that was ever written here. */
+export const decodeRow = (mark: Marker, bytes: Uint8Array | undefined): FoundRow | undefined => {
+  const end = bytes?.indexOf(newline) ?? -1
+  if (bytes === undefined || end < 0) return undefined
+  const head = headIn(bytes, end)
+  if (head === undefined) return undefined
+  const [incarnation, epoch, until, tags, key, marked] = head
+  const isWhole = mark(key, epoch, JSON.stringify([until, tags])) === marked
+  return {
+    incarnation,
+    epoch,
+    row: {
+      key,
+      bytes: isWhole ? bytes.subarray(end + 1) : rotten,
+      tags: isWhole ? tags : [],
+      reclaimAt: until ?? Infinity
+    }
+  }
+}
