@@ -52,6 +52,11 @@ export const isFunction: Check = (value) =>
 export const boolean: Check = (value) =>
   typeof value === "boolean" ? undefined : { reason: "must be true or false", hint: "use true or false" }
 
+export const object: Check = (value) =>
+  typeof value === "object" && value !== null
+    ? undefined
+    : { reason: "must be an object", hint: "give an object, as the option's own documentation tells" }
+
 export const text: Check = (value) =>
   typeof value === "string" ? undefined : { reason: "must be text", hint: "use a string" }
 

@@ -59,11 +59,6 @@ const url: Check.Check = (value) => {
   return /^\/?\d*$/.test(pathname) ? undefined : { reason: "must end with the number of a database, if anything", hint }
 }
 
-const tls: Check.Check = (value) =>
-  typeof value === "object" && value !== null
-    ? undefined
-    : { reason: "must be an object", hint: "give what node:tls connects with, such as { ca }" }
-
 const make = (
   options: Options
 ): Effect.Effect<CacheStore.Service, CacheError.InvalidConfig | CacheError.StoreUnavailable, Scope.Scope> =>
@@ -73,7 +68,13 @@ const make = (
     const location = Redacted.isRedacted(given) ? given : Redacted.make(given)
     yield* Check.check(
       { ...options, url: location },
-      { url, prefix: Check.prefix, timeout: Check.positiveDuration, connectTimeout: Check.positiveDuration, tls }
+      {
+        url,
+        prefix: Check.prefix,
+        timeout: Check.positiveDuration,
+        connectTimeout: Check.positiveDuration,
+        tls: Check.object
+      }
     )
     const client = yield* Client.connect({
       url: Redacted.value(location),

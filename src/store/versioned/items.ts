@@ -31,7 +31,7 @@ export interface Claim {
 }
 
 /**
- * The items of one region. Names are at most 200 characters out of letters, digits and `-_.~:@=+,#`.
+ * The items of one region. Names are at most 170 characters out of letters, digits and `-_.!~*'()%#/`.
  *
  * A service may forget any item at any moment. It may not bring one back.
  */

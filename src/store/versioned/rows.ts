@@ -7,12 +7,14 @@ import { digestOf, type Marker } from "../internal/mark.js"
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
-/** A text as a part of a name: as it is if it may stand there, or else its digest. No two texts meet. */
-const partOf = (text: string): string =>
-  /^[\w.~:@=+,-]{1,80}$/.test(text)
-    ? text
-    : // JSON says every string in UTF-8, those with broken unicode, too
-      `#${Encoding.encodeBase64Url(sha256(encoder.encode(JSON.stringify(text))))}`
+/** A text as a part of a name: as a url would have it, or, if that is long, its digest. No two texts meet. */
+const partOf = (text: string): string => {
+  const part = text.isWellFormed() ? encodeURIComponent(text) : ""
+  // JSON says every string in UTF-8, those with broken unicode, too
+  return part.length > 0 && part.length <= 80
+    ? part
+    : `#${Encoding.encodeBase64Url(sha256(encoder.encode(JSON.stringify(text))))}`
+}
 
 /** Where everything of a region is. */
 export interface Names {

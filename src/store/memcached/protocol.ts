@@ -1,0 +1,105 @@
+/**
+ * Memcached's meta protocol (doc/protocol.txt of memcached 1.6): how commands are said, and answers are heard.
+ *
+ * Each command has one answer, and answers come in the order of the commands.
+ */
+
+/** One command, in the pieces that go to the socket. */
+export type Command = ReadonlyArray<string | Uint8Array>
+
+export interface Answer {
+  /** `HD`, `VA`, `EN`, `NF`, `NS`, `EX`, `MN`, or the first word of an error or of another protocol's answer. */
+  readonly word: string
+  /** What comes after the word; for `VA` without the size. */
+  readonly flags: string
+  readonly value: Buffer | undefined
+}
+
+export const read = (key: string): Command => [`mg ${key} v\r\n`]
+
+/** With its version; where there is nothing, an empty item is made, which lives for so many seconds. */
+export const claim = (key: string, seconds: number): Command => [`mg ${key} v c N${seconds}\r\n`]
+
+/** `undefined` for a version writes whatever is there. */
+export const write = (key: string, bytes: Uint8Array, version: string | undefined, seconds: number): Command => [
+  `ms ${key} ${bytes.length}${version === undefined ? "" : ` C${version}`} T${seconds}\r\n`,
+  bytes,
+  "\r\n"
+]
+
+export const remove = (key: string): Command => [`md ${key}\r\n`]
+
+/** Does nothing, on a server that knows the meta protocol. */
+export const nothing: Command = ["mn\r\n"]
+
+/** What the text protocol has for signing in: a `set` of any key. */
+export const signIn = (user: string, password: string): Command => {
+  const secret = Buffer.from(`${user} ${password}`)
+  return [`set auth 0 0 ${secret.length}\r\n`, secret, "\r\n"]
+}
+
+/** Tells of all items. Answered with lines, of which the last is `END`, on a connection of its own. */
+export const dump: Command = ["lru_crawler metadump all\r\n"]
+
+/** The version that a `claim` answered with. */
+export const versionIn = ({ flags }: Answer): string => /(?:^| )c(\d+)/.exec(flags)?.[1] ?? ""
+
+const errors = /^(?:ERROR|CLIENT_ERROR|SERVER_ERROR)\b/
+
+export const isError = ({ word }: Answer): boolean => errors.test(word)
+
+/** What the server said, as it said it. */
+export const textOf = ({ flags, word }: Answer): string => (flags === "" ? word : `${word} ${flags}`)
+
+const newline = 10
+
+/** Makes answers of what comes in, in whatever pieces it does. */
+export class Parser {
+  private parts: Array<Buffer> = []
+  private total = 0
+  /** So many bytes it takes to get on. */
+  private wanted = 1
+  private head: Answer | undefined
+
+  constructor(private readonly heard: (answer: Answer) => void) {}
+
+  push(part: Buffer): void {
+    this.parts.push(part)
+    this.total += part.length
+    if (this.total < this.wanted) return
+    let rest = this.parts.length === 1 ? part : Buffer.concat(this.parts)
+    for (;;) {
+      const used = this.head === undefined ? this.line(rest) : this.value(this.head, rest)
+      if (used === 0) break
+      rest = rest.subarray(used)
+    }
+    this.parts = rest.length === 0 ? [] : [rest]
+    this.total = rest.length
+    if (this.head === undefined) this.wanted = rest.length + 1
+  }
+
+  private line(rest: Buffer): number {
+    const end = rest.indexOf(newline)
+    if (end < 0) return 0
+    const text = rest.toString("latin1", 0, end).trimEnd()
+    const space = text.indexOf(" ")
+    const word = space < 0 ? text : text.slice(0, space)
+    const flags = space < 0 ? "" : text.slice(space + 1)
+    if (word === "VA") {
+      const [size = "0", ...others] = flags.split(" ")
+      this.head = { word, flags: others.join(" "), value: undefined }
+      this.wanted = Number(size) + 2
+    } else {
+      this.heard({ word, flags, value: undefined })
+    }
+    return end + 1
+  }
+
+  private value(head: Answer, rest: Buffer): number {
+    if (rest.length < this.wanted) return 0
+    const used = this.wanted
+    this.head = undefined
+    this.heard({ ...head, value: rest.subarray(0, used - 2) })
+    return used
+  }
+}
