@@ -67,14 +67,7 @@ export const timeout =
     Layer.unwrapEffect(
       Effect.map(Options.check({ timeout: limit }, { timeout: Options.duration }), () => {
         const millis = Options.millisOf(limit)
-        return changeStore(layer, (service) =>
-          Layers.aroundStore(service, (operation, effect) =>
-            Effect.timeoutFail(effect, {
-              duration: millis,
-              onTimeout: () => new CacheError.StoreTimeout({ store: service.name, operation, millis })
-            })
-          )
-        )
+        return changeStore(layer, (service) => Layers.limited(service, millis))
       })
     )
 

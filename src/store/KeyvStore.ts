@@ -129,7 +129,8 @@ const make = (
     return yield* Store.make({
       name: storeName,
       capabilities: { live: false, persistent: true, shared: false },
-      items
+      items,
+      millis: Check.millisOf(options.timeout ?? "1 second")
     })
   })
 
@@ -159,9 +160,7 @@ const make = (
 export const layer = (
   options: Options
 ): Layer.Layer<CacheStore.CacheStore | CacheStore.Persistent, CacheError.InvalidConfig | CacheError.StoreUnavailable> =>
-  Layer.scopedContext(Effect.map(make(options), CacheStore.context(CacheStore.Persistent))).pipe(
-    CacheStore.timeout(options.timeout ?? "1 second")
-  )
+  Layer.scopedContext(Effect.map(make(options), CacheStore.context(CacheStore.Persistent)))
 
 /**
  * As `layer`, with its options read from a `Config`.

@@ -111,10 +111,15 @@ export const layer = (
       const persistence = yield* Persistence.BackingPersistence
       const items = Plain.make(plainOf(yield* persistence.make(options.storeId ?? "larder")))
       const capabilities = { live: false, persistent: true, shared: false }
-      const store = yield* Store.make({ name: storeName, capabilities, items })
+      const store = yield* Store.make({
+        name: storeName,
+        capabilities,
+        items,
+        millis: Check.millisOf(options.timeout ?? "1 second")
+      })
       return CacheStore.context(CacheStore.Persistent)(store)
     })
-  ).pipe(CacheStore.timeout(options.timeout ?? "1 second"))
+  )
 
 /**
  * As `layer`, with its options read from a `Config`.

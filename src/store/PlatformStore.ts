@@ -96,10 +96,15 @@ export const layer = (
       yield* Check.check({ ...options }, { prefix: Check.prefix, timeout: Check.positiveDuration })
       const items = Plain.make(plainOf(yield* KeyValueStore.KeyValueStore, options.prefix ?? "larder"))
       const capabilities = { live: false, persistent: true, shared: false }
-      const store = yield* Store.make({ name: storeName, capabilities, items })
+      const store = yield* Store.make({
+        name: storeName,
+        capabilities,
+        items,
+        millis: Check.millisOf(options.timeout ?? "1 second")
+      })
       return CacheStore.context(CacheStore.Persistent)(store)
     })
-  ).pipe(CacheStore.timeout(options.timeout ?? "1 second"))
+  )
 
 /**
  * As `layer`, with its options read from a `Config`.

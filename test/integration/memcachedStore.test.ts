@@ -85,7 +85,7 @@ describe.skipIf(!Memcached.isThere)("MemcachedStore", () => {
       yield* Effect.forEach(caches, work, { concurrency: "unbounded" })
       const [first] = caches
       for (const key of ["key 0", "key 1", "key 2"]) assert.isFalse(yield* first!.has(key))
-      const state = yield* Memcached.say(server.port, "mg many:counted/state v", /^VA|^EN/)
+      const state = yield* Memcached.say(server.port, "mg many:state/counted v", /^VA|^EN/)
       // two for each turn
       assert.include(state, ` ${4 * 25 * 2} 0 `)
     })
@@ -112,25 +112,25 @@ describe.skipIf(!Memcached.isThere)("MemcachedStore", () => {
       yield* cache.invalidateTags(["tag b"])
       const late = yield* Regions.epochOf(region)
       yield* region.invalidateTags(["gone"])
-      yield* Memcached.say(mine.port, "delete larder:region/t/gone")
+      yield* Memcached.say(mine.port, "delete larder:tag/region/gone")
       yield* Regions.put(region, "late", 1, { since: late, tags: ["gone"] })
       assert.deepStrictEqual(yield* Regions.values(region, "late"), [undefined])
       yield* Regions.put(region, "c", 1, { since: yield* Regions.epochOf(region) })
       const stale = yield* Regions.epochOf(region)
       yield* region.deleteMany(["c"])
       const slots = (yield* Memcached.say(mine.port, "lru_crawler metadump all", /^END/)).matchAll(
-        /key=(\S+%2Fs%2F\d+)/g
+        /key=(larder%3Aslot\S+)/g
       )
       for (const [, key = ""] of slots) yield* Memcached.say(mine.port, `delete ${decodeURIComponent(key)}`)
       yield* Regions.put(region, "c", 2, { since: stale })
       assert.deepStrictEqual(yield* Regions.values(region, "c"), [undefined])
       // what an entry's tags went through is forgotten: it is as good as gone
       assert.strictEqual(state.loads, 1)
-      yield* Memcached.say(mine.port, "delete larder:counted/t/all")
+      yield* Memcached.say(mine.port, "delete larder:tag/counted/all")
       yield* cache.get("a")
       assert.strictEqual(state.loads, 2)
       // the counter
-      yield* Memcached.say(mine.port, "delete larder:counted/state")
+      yield* Memcached.say(mine.port, "delete larder:state/counted")
       yield* cache.get("a")
       assert.strictEqual(state.loads, 3)
       yield* cache.get("a")
@@ -182,7 +182,7 @@ describe.skipIf(!Memcached.isThere)("MemcachedStore", () => {
       yield* Regions.put(region, "short", 2, { life: 3_600_000 })
       assert.deepStrictEqual(yield* Regions.values(region, "long", "short"), [1, 2])
       const lifeOf = (key: string) =>
-        Effect.map(Memcached.say(server.port, `mg lives:region/e/${key} t`), (text) => /t(-?\d+)/.exec(text)?.[1])
+        Effect.map(Memcached.say(server.port, `mg lives:entry/region/${key} t`), (text) => /t(-?\d+)/.exec(text)?.[1])
       assert.strictEqual(yield* lifeOf("long"), "-1")
       const left = Number(yield* lifeOf("short"))
       assert.isTrue(left >= 3_655 && left <= 3_660, String(left))
@@ -194,7 +194,7 @@ describe.skipIf(!Memcached.isThere)("MemcachedStore", () => {
       const layer = MemcachedStore.layer({ url: urlOf(server), prefix: "rot" })
       const made = counted()
       const cache = yield* openedOn(layer, made)
-      const key = "rot:counted/e/a"
+      const key = "rot:entry/counted/a"
       for (const damage of [
         `ms ${key} 0\r\n`,
         `ms ${key} 5\r\nhello`,
@@ -353,7 +353,7 @@ describe.skipIf(!Memcached.isThere)("MemcachedStore", () => {
       const configured = (entries: Record<string, string>) =>
         Layer.provide(layer, Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(entries)))))
       yield* life(configured({ URL: urlOf(server), PREFIX: "configured" }), "a")
-      assert.include(yield* Memcached.say(server.port, "mg configured:app%2FNumbers/state v"), "VA")
+      assert.include(yield* Memcached.say(server.port, "mg configured:state/app%2FNumbers v"), "VA")
       assert.match(String(yield* refused(configured({ URL: urlOf(server) }))), /PREFIX/)
     })
   )

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
-import type * as CacheError from "../../CacheError.js"
+import * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 
 /** The operations of a region that can fail, for combinators that treat all of them alike. */
@@ -32,6 +32,15 @@ export const aroundStore = (service: CacheStore.Service, around: Around): CacheS
   ...service,
   region: (options) => Effect.map(around("open", service.region(options)), (region) => aroundRegion(region, around))
 })
+
+/** The same store, each of whose operations, opening a region included, has so many milliseconds. */
+export const limited = (service: CacheStore.Service, millis: number): CacheStore.Service =>
+  aroundStore(service, (operation, effect) =>
+    Effect.timeoutFail(effect, {
+      duration: millis,
+      onTimeout: () => new CacheError.StoreTimeout({ store: service.name, operation, millis })
+    })
+  )
 
 /**
  * Why stores were rejected while the fallback around was built, or `undefined` where there is none around. The error

@@ -26,14 +26,15 @@ export interface Names {
   readonly tag: (tag: string) => string
 }
 
+/** Kinds first, so that a service may be told to keep each of them for another time. */
 export const namesOf = (region: string): Names => {
-  const start = `${partOf(region)}/`
+  const own = partOf(region)
   return {
-    state: `${start}state`,
-    entries: `${start}e/`,
-    entry: (key) => `${start}e/${partOf(key)}`,
-    slot: (slot) => `${start}s/${slot}`,
-    tag: (tag) => `${start}t/${partOf(tag)}`
+    state: `state/${own}`,
+    entries: `entry/${own}/`,
+    entry: (key) => `entry/${own}/${partOf(key)}`,
+    slot: (slot) => `slot/${own}/${slot}`,
+    tag: (tag) => `tag/${own}/${partOf(tag)}`
   }
 }
 
