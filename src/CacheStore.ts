@@ -48,3 +48,10 @@ export * from "./CacheStore/resilience.js"
  * @category combinators
  */
 export * from "./CacheStore/shaping.js"
+/**
+ * Stores of which each value gets the one that suits it.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export * from "./CacheStore/auto.js"
