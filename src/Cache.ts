@@ -54,6 +54,7 @@ import type * as CacheKey from "./CacheKey.js"
 import type * as CachePolicy from "./CachePolicy.js"
 import type * as CacheResult from "./CacheResult.js"
 import type * as CacheStore from "./CacheStore.js"
+import type * as Codec from "./codec/Codec.js"
 import * as Build from "./internal/cache/build.js"
 import type { Options as AnyOptions } from "./internal/cache/options.js"
 import * as Service_ from "./internal/cache/service.js"
@@ -197,6 +198,10 @@ export interface Options<K, A, E, R, IK = unknown, IA = unknown, F = never, IF =
   readonly key?: Schema.Schema<K, IK> | undefined
   /** The Schema of values. Stores that keep bytes need it; whatever does not fit it when read back counts as absent. */
   readonly success?: Schema.Schema<A, IA> | undefined
+  /** What makes bytes of values: `MsgPack.make`, `Binary.make`, ... Default: the cheapest that suits, see `Codec.make`. */
+  readonly codec?: Codec.Maker<NoInfer<A>> | undefined
+  /** How what was written under older Schemas is read; see `Codec.migration`. Default: it is not. */
+  readonly migrations?: ReadonlyArray<Codec.Codec<NoInfer<A>>> | undefined
   /** The Schema of the failures that are kept; needed beside `success` where `failureTimeToLive` is given. */
   readonly failure?: Schema.Schema<F, IF> | undefined
   /** Makes the value of a key. Run once for all who ask at once. For many keys at once see `CacheBatch.lookup`. */

@@ -63,6 +63,8 @@ export interface Options<
 > extends Pick<
     Cache.Options<Args, A, E, never, IArgs, IA, F, IF>,
     | "success"
+    | "codec"
+    | "migrations"
     | "failure"
     | "maxTimeToLive"
     | "timeToIdle"

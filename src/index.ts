@@ -6,6 +6,13 @@
 // Written by scripts/exports.mjs from the folder tree: `npm run exports`.
 
 /**
+ * Values that are bytes or text already, as they are: no base64, no quotes.
+ *
+ * @since 0.1.0
+ */
+export * as Binary from "./codec/Binary.js"
+
+/**
  * Typed caches: one lookup run for all who ask at once, kept in whatever store is provided.
  *
  * @since 0.1.0

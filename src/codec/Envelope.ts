@@ -256,13 +256,24 @@ export const header = (bytes: Uint8Array): Either.Either<Header, CacheError.Code
 export const make = <A, E = never>(options: {
   readonly success: Codec.Codec<A>
   readonly failure?: Codec.Codec<E> | undefined
+  /** Codecs that read what was written under older Schemas; see `Codec.migration`. The first that fits does. */
+  readonly older?: ReadonlyArray<Codec.Codec<A>> | undefined
 }): Codec.EntryCodec<A, E> => {
-  const { failure, success } = options
+  const { failure, older = [], success } = options
   const name = `Envelope(${failure === undefined ? success.name : `${success.name}, ${failure.name}`})`
   // computed when first needed, as the codecs' own
   let digest: Uint8Array | undefined
-  const identity = (): Uint8Array =>
-    (digest ??= fingerprint.digest(["effect-larder/Envelope/1", success.fingerprint, failure?.fingerprint]))
+  const identityWith = (codec: Codec.Codec<A>): Uint8Array =>
+    fingerprint.digest(["effect-larder/Envelope/1", codec.fingerprint, failure?.fingerprint])
+  const identity = (): Uint8Array => (digest ??= identityWith(success))
+  let olderDigests: ReadonlyArray<Uint8Array> | undefined
+  /** The codec of values that bytes were written with, if it is one that is known. */
+  const writerOf = (bytes: Uint8Array): Codec.Codec<A> | undefined => {
+    const isOf = (one: Uint8Array): boolean => one.every((byte, i) => byte === bytes[8 + i])
+    if (isOf(identity())) return success
+    olderDigests ??= older.map(identityWith)
+    return older[olderDigests.findIndex(isOf)]
+  }
 
   const failed = (operation: "encode" | "decode", reason: string, cause?: unknown) =>
     Either.left(codecError(name, operation, reason, cause))
@@ -284,10 +295,11 @@ export const make = <A, E = never>(options: {
       : Either.right(write(entry, Exit.isFailure(exit), identity(), payload.right))
   }
   const decodeExit = (
+    writer: Codec.Codec<A>,
     isFailure: boolean,
     payload: Uint8Array
   ): Either.Either<Exit.Exit<A, E>, CacheError.CodecError> => {
-    if (!isFailure) return Either.map(success.decode(payload), (value) => Exit.succeed(value))
+    if (!isFailure) return Either.map(writer.decode(payload), (value) => Exit.succeed(value))
     return failure === undefined
       ? failed("decode", "a failure, and there is no codec for failures")
       : Either.map(failure.decode(payload), (error) => Exit.fail(error))
@@ -296,8 +308,9 @@ export const make = <A, E = never>(options: {
     const found = read(bytes)
     if (typeof found === "string") return failed("decode", found)
     const { createdAt, freshUntil, keyText, loadMillis, staleUntil, tags } = found.header
-    if (!identity().every((byte, i) => byte === bytes[8 + i])) return failed("decode", "other schema fingerprint")
-    return Either.map(decodeExit(found.header.failed, found.payload), (exit) => ({
+    const writer = writerOf(bytes)
+    if (writer === undefined) return failed("decode", "other schema fingerprint")
+    return Either.map(decodeExit(writer, found.header.failed, found.payload), (exit) => ({
       exit,
       createdAt,
       freshUntil,

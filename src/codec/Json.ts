@@ -8,36 +8,15 @@
  * @since 0.1.0
  */
 import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
 import type * as Schema from "effect/Schema"
-import type * as AST from "effect/SchemaAST"
-import * as CacheError from "../CacheError.js"
 import type * as Codec from "./Codec.js"
-import * as fingerprint from "./internal/fingerprint.js"
 import * as json from "./internal/json.js"
+import * as SchemaCodec from "./internal/schemaCodec.js"
 import { fromUtf8, utf8 } from "./internal/text.js"
 
 /** The mark of tagged form: the character `$`. */
 const mark = "$"
 const markByte = 0x24
-
-/**
- * The first thing that the Schema has against a value: where, and what it wanted. Not the value: reasons end up in
- * logs. The whole issue is the error's cause.
- */
-const explain = (issue: ParseResult.ParseIssue): string => {
-  const [first] = ParseResult.ArrayFormatter.formatIssueSync(issue)
-  if (first === undefined) return "the Schema refuses it"
-  return `${json.showPath(first.path)}: ${first.message.replace(/, actual [^]*$/, "")}`
-}
-
-/**
- * Whether the Schema copies objects key by key, where a key `__proto__` would set the copy's prototype instead: those
- * with records, or with a property of that name.
- */
-const copiesKeys = (ast: AST.AST): boolean =>
-  ast._tag === "TypeLiteral" &&
-  (ast.indexSignatures.length > 0 || ast.propertySignatures.some((property) => property.name === "__proto__"))
 
 const parse = (bytes: Uint8Array): Either.Either<unknown, json.Refusal> => {
   const text = fromUtf8(bytes)
@@ -79,71 +58,13 @@ const stringify = (encoded: unknown): Either.Either<string, json.Refusal> =>
  * @since 0.1.0
  * @category constructors
  */
-export const make = <A, I>(
-  schema: Schema.Schema<A, I>,
-  options?: { readonly name?: string | undefined; readonly version?: string | undefined }
-): Codec.Codec<A> => {
-  const name = options?.name ?? "Json"
-  const toEncoded = ParseResult.encodeEither(schema)
-  const fromEncoded = ParseResult.decodeUnknownEither(schema)
-  // both are computed when first needed: a recursive Schema may refer to one that is declared further down
-  let identity: string | undefined
-  let guarded: boolean | undefined
-
-  const fail = (operation: "encode" | "decode", reason: string, cause?: unknown): CacheError.CodecError =>
-    new CacheError.CodecError({ codec: name, operation, reason, ...(cause === undefined ? {} : { cause }) })
-  const losesProto = (value: unknown): ReadonlyArray<PropertyKey> | undefined => {
-    guarded ??= fingerprint.some(schema, copiesKeys)
-    return guarded ? json.protoKey(value) : undefined
-  }
-  const lost = (operation: "encode" | "decode", path: ReadonlyArray<PropertyKey>): CacheError.CodecError =>
-    fail(operation, `${json.showPath(path)}: the Schema's record would lose this key`)
-  const refused = (operation: "encode" | "decode", refusal: json.Refusal): CacheError.CodecError =>
-    fail(operation, `${json.showPath(refusal.path)}: ${refusal.what}`)
-  const issue = (operation: "encode" | "decode", found: ParseResult.ParseIssue): CacheError.CodecError =>
-    fail(operation, explain(found), ParseResult.parseError(found))
-
-  const encode = (value: A): Either.Either<Uint8Array, CacheError.CodecError> => {
-    const path = losesProto(value)
-    if (path !== undefined) return Either.left(lost("encode", path))
-    const encoded = toEncoded(value)
-    if (Either.isLeft(encoded)) return Either.left(issue("encode", encoded.left))
-    return Either.mapBoth(stringify(encoded.right), {
-      onLeft: (refusal) => refused("encode", refusal),
-      onRight: utf8
-    })
-  }
-  const decode = (bytes: Uint8Array): Either.Either<A, CacheError.CodecError> => {
-    const parsed = parse(bytes)
-    if (Either.isLeft(parsed)) return Either.left(refused("decode", parsed.left))
-    const path = losesProto(parsed.right)
-    if (path !== undefined) return Either.left(lost("decode", path))
-    return Either.mapLeft(fromEncoded(parsed.right), (found) => issue("decode", found))
-  }
-  return {
-    name,
-    get fingerprint() {
-      return (identity ??= fingerprint.text([
-        "effect-larder/Json/1",
-        name,
-        options?.version,
-        fingerprint.ofSchema(schema)
-      ]))
-    },
-    // a Schema runs its author's functions, and a value may be circular: what they throw is an answer, too
-    encode: (value) => {
-      try {
-        return encode(value)
-      } catch (cause) {
-        return Either.left(fail("encode", "the Schema threw, or the value is circular or too deep", cause))
-      }
-    },
-    decode: (bytes) => {
-      try {
-        return decode(bytes)
-      } catch (cause) {
-        return Either.left(fail("decode", "the bytes are not UTF-8 JSON, or the Schema threw", cause))
-      }
-    }
-  }
-}
+export const make = <A, I>(schema: Schema.Schema<A, I>, options?: Codec.Naming): Codec.Codec<A> =>
+  SchemaCodec.make(schema, {
+    name: options?.name ?? "Json",
+    id: "effect-larder/Json/1",
+    version: options?.version,
+    write: (encoded) => Either.map(stringify(encoded), utf8),
+    read: parse,
+    malformed: "the bytes are not UTF-8 JSON",
+    losesProto: false
+  })

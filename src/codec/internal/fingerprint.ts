@@ -163,3 +163,23 @@ export const some = (schema: Schema.Schema.All, test: (ast: AST.AST) => boolean)
   visit(schema.ast)
   return found
 }
+
+/** Whether the values of a Schema are texts, and nothing else. */
+export const isText = (schema: Schema.Schema.AnyNoContext): boolean => {
+  const go = (ast: AST.AST): boolean => {
+    switch (ast._tag) {
+      case "StringKeyword":
+      case "TemplateLiteral":
+        return true
+      case "Literal":
+        return typeof ast.literal === "string"
+      case "Union":
+        return ast.types.every(go)
+      case "Refinement":
+        return go(ast.from)
+      default:
+        return false
+    }
+  }
+  return go(schema.ast)
+}

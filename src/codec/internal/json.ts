@@ -35,7 +35,7 @@ const numbers: ReadonlyMap<unknown, number> = new Map([
 export const showPath = (path: Path): string => (path.length === 0 ? "the value itself" : path.map(String).join("."))
 
 /** Plain objects, those of another realm included. */
-const isPlainObject = (value: object): boolean => {
+export const isPlainObject = (value: object): boolean => {
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null) return true
   return (
@@ -71,8 +71,14 @@ export const isPlain = (value: unknown): boolean => {
   return true
 }
 
-/** Plain data of a value in tagged form; the first thing that has no form is reported. */
-export const tag = (value: unknown): Either.Either<unknown, Refusal> => {
+/**
+ * Plain data of a value in tagged form; the first thing that has no form is reported. `native` says of what is not JSON
+ * how it is written all the same, if it is.
+ */
+export const tag = (
+  value: unknown,
+  native: (value: unknown) => unknown = () => undefined
+): Either.Either<unknown, Refusal> => {
   const path: Array<PropertyKey> = []
   let refusal: Refusal | undefined
 
@@ -114,7 +120,8 @@ export const tag = (value: unknown): Either.Either<unknown, Refusal> => {
         return value instanceof Uint8Array ? { $bytes: Encoding.encodeBase64(value) } : object(value)
     }
   }
-  const go = (value: unknown): unknown => {
+  const go = (value: unknown): unknown => native(value) ?? ours(value)
+  const ours = (value: unknown): unknown => {
     switch (typeof value) {
       case "undefined":
         return { $undefined: 0 }
@@ -140,8 +147,14 @@ const put = (target: object, key: string, value: unknown): void => {
   Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
 }
 
-/** The value of a tagged form, as `JSON.parse` gave it. */
-export const untag = (parsed: unknown): Either.Either<unknown, Refusal> => {
+/**
+ * The value of a tagged form, as `JSON.parse` gave it. `native` reads what `tag`'s has written: a tag of one's own, or
+ * what is no JSON.
+ */
+export const untag = (
+  parsed: unknown,
+  native: (name: string, content: unknown) => unknown = () => undefined
+): Either.Either<unknown, Refusal> => {
   const path: Array<PropertyKey> = []
   let refusal: Refusal | undefined
 
@@ -164,12 +177,14 @@ export const untag = (parsed: unknown): Either.Either<unknown, Refusal> => {
     const decoded = typeof content === "string" ? Either.getOrUndefined(Encoding.decodeBase64(content)) : undefined
     return decoded ?? refuse("a malformed $bytes")
   }
+  const bigint = (content: unknown): unknown =>
+    typeof content === "string" && /^-?\d+$/.test(content) ? BigInt(content) : refuse("a malformed $bigint")
   const special = (name: string, content: unknown): unknown => {
     switch (name) {
       case "$undefined":
         return undefined
       case "$bigint":
-        return typeof content === "string" && /^-?\d+$/.test(content) ? BigInt(content) : refuse("a malformed $bigint")
+        return bigint(content)
       case "$number":
         return numbers.get(content) ?? refuse("a malformed $number")
       case "$date":
@@ -181,7 +196,7 @@ export const untag = (parsed: unknown): Either.Either<unknown, Refusal> => {
       case "$set":
         return new Set(list(content))
       default:
-        return refuse(`an unknown tag ${JSON.stringify(name)}`)
+        return native(name, content) ?? refuse(`an unknown tag ${JSON.stringify(name)}`)
     }
   }
   const object = (value: object): unknown => {
@@ -200,7 +215,7 @@ export const untag = (parsed: unknown): Either.Either<unknown, Refusal> => {
   const go = (value: unknown): unknown =>
     Array.isArray(value)
       ? value.map((item, i) => at(i, item))
-      : typeof value === "object" && value !== null
+      : typeof value === "object" && value !== null && !ArrayBuffer.isView(value)
         ? object(value)
         : value
   const value = go(parsed)

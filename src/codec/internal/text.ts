@@ -29,13 +29,25 @@ export const utf8 = (text: string): Uint8Array => {
 /** The string of UTF-8 bytes. Throws where they are malformed. */
 export const fromUtf8 = (bytes: Uint8Array): string => decoder.decode(bytes)
 
+/** The string of UTF-16, little-endian; of an odd number of bytes the last one is left out. */
+export const fromUtf16 = (bytes: Uint8Array): string => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let text = ""
+  for (let i = 0; i + 1 < bytes.length; i += 2) text += String.fromCharCode(view.getUint16(i, true))
+  return text
+}
+
 /** A string ready to be written. */
 export interface Text {
   readonly head: number
   readonly bytes: Uint8Array
 }
 
-const wide = (text: string): Uint8Array => {
+/** Whether UTF-8 would lose something of a string. */
+export const isWide = (text: string): boolean => halfPair.test(text)
+
+/** UTF-16, little-endian. */
+export const utf16 = (text: string): Uint8Array => {
   const bytes = new Uint8Array(text.length * 2)
   const view = new DataView(bytes.buffer)
   for (let i = 0; i < text.length; i++) view.setUint16(2 * i, text.charCodeAt(i), true)
@@ -44,9 +56,9 @@ const wide = (text: string): Uint8Array => {
 
 /** Prepares a string. */
 export const encode = (text: string): Text => {
-  const isWide = halfPair.test(text)
-  const bytes = isWide ? wide(text) : utf8(text)
-  return { head: isWide ? bytes.length + WIDE : bytes.length, bytes }
+  const isHalf = isWide(text)
+  const bytes = isHalf ? utf16(text) : utf8(text)
+  return { head: isHalf ? bytes.length + WIDE : bytes.length, bytes }
 }
 
 /** The size of the prepared string with its length. */
@@ -71,8 +83,5 @@ export const read = (
   const next = at + 4 + (head % WIDE)
   if (next > end) return undefined
   if (head < WIDE) return { text: fromUtf8(bytes.subarray(at + 4, next)), next }
-  if (head % 2 !== 0) return undefined
-  let text = ""
-  for (let i = at + 4; i < next; i += 2) text += String.fromCharCode(view.getUint16(i, true))
-  return { text, next }
+  return head % 2 !== 0 ? undefined : { text: fromUtf16(bytes.subarray(at + 4, next)), next }
 }

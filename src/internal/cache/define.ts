@@ -12,7 +12,7 @@ import type * as CacheError from "../../CacheError.js"
 import { invalidConfig } from "../../CacheError.js"
 import * as CacheKey from "../../CacheKey.js"
 import * as CacheStore from "../../CacheStore.js"
-import type * as Codec from "../../codec/Codec.js"
+import * as Codec from "../../codec/Codec.js"
 import * as Envelope from "../../codec/Envelope.js"
 import * as Json from "../../codec/Json.js"
 import * as CacheEvents from "../../observe/CacheEvents.js"
@@ -67,13 +67,15 @@ const keysOf = <K, A, E, R>(options: Options<K, A, E, R>, config: CacheConfig.Ca
 }
 
 /** Only failures that `failureTimeToLive` keeps are ever encoded, and those are what the failure Schema is of. */
-const codecOf = <K, A, E, R>({ failure, success, version }: Options<K, A, E, R>): Codec.EntryCodec<A, E> | undefined =>
-  success === undefined
-    ? undefined
-    : Envelope.make({
-        success: Json.make(success as Schema.Schema<A, unknown>, { version }),
-        failure: failure === undefined ? undefined : Json.make(failure as Schema.Schema<E, unknown>, { version })
-      })
+const codecOf = <K, A, E, R>(options: Options<K, A, E, R>): Codec.EntryCodec<A, E> | undefined => {
+  const { codec, failure, migrations, success, version } = options
+  if (success === undefined) return undefined
+  return Envelope.make({
+    success: (codec ?? Codec.make)(success as unknown as Schema.Schema<A, never>, { version }),
+    failure: failure === undefined ? undefined : Json.make(failure as Schema.Schema<E, unknown>, { version }),
+    older: migrations
+  })
+}
 
 /** What a store of bytes cannot keep for want of a Schema is told when the cache is built, not at the first failure. */
 const checkFailures = <K, A, E, R>(

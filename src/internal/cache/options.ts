@@ -8,6 +8,7 @@ import type { Previous } from "../../Cache.js"
 import { TypeId as BatchTypeId } from "../../CacheBatch.js"
 import type * as CacheConfig from "../../CacheConfig.js"
 import type * as CacheKey from "../../CacheKey.js"
+import type * as Codec from "../../codec/Codec.js"
 import type * as CachePolicy from "../../CachePolicy.js"
 import * as Check from "../options.js"
 import { adaptiveIssue } from "./accesses.js"
@@ -22,6 +23,8 @@ export interface Options<K, A, E, R> extends Omit<CachePolicy.Options<K, A, E>, 
   readonly keys?: CacheKey.KeyCodec<K> | undefined
   readonly success?: Schema.Schema.AnyNoContext | undefined
   readonly failure?: Schema.Schema.AnyNoContext | undefined
+  readonly codec?: Codec.Maker<A> | undefined
+  readonly migrations?: ReadonlyArray<Codec.Codec<A>> | undefined
   readonly lookup: (key: K) => Effect.Effect<A, E, R>
   readonly revalidate?: ((key: K, previous: Previous<A>) => Effect.Effect<Option.Option<A>, E, R>) | undefined
   readonly mode?: CacheConfig.Mode | undefined
@@ -72,6 +75,9 @@ export const checks: Record<keyof Options<never, never, never, never>, Check.Che
   keys: Check.any,
   success: Check.schema,
   failure: Check.schema,
+  codec: Check.isFunction,
+  migrations: (value) =>
+    Array.isArray(value) ? undefined : { reason: "must be a list", hint: "give [Codec.migration(Old, migrate)]" },
   lookup: (value) => Check.isFunction(value) ?? batchIssue(value),
   revalidate: Check.isFunction,
   policy: (value) =>
