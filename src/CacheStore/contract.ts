@@ -43,6 +43,27 @@ export interface Capabilities {
 }
 
 /**
+ * What an engine is, for people who choose one, and for the table in the docs that is made of these.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Descriptor {
+  readonly name: string
+  /** What it is imported from. */
+  readonly module: string
+  readonly capabilities: Capabilities
+  /** Whose operations it brings into an order, so that no load is stored after an invalidation that it began before. */
+  readonly orders: "all programs" | "one machine's programs" | "one program"
+  /** The optional peers that have to be installed. */
+  readonly needs: ReadonlyArray<string>
+  /** When the room of entries that are over is free again. */
+  readonly reclaims: "by itself" | "when it is written to" | "when they are asked for"
+  /** Which entries it takes. */
+  readonly takes: string
+}
+
+/**
  * A point in a region's history of invalidations. A region hands it out with every reading; a write gives it back,
  * and is dropped when its key, one of its tags or the whole region was invalidated since. Opaque: each store has its
  * own counter, and a tiered store's epoch is one of each tier.

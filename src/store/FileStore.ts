@@ -27,6 +27,22 @@ import { Shelf } from "./file/shelf.js"
 import * as Paths from "./internal/paths.js"
 
 /**
+ * What this engine is; see `CacheStore.Descriptor`.
+ *
+ * @since 0.1.0
+ * @category descriptors
+ */
+export const descriptor: CacheStore.Descriptor = {
+  name: "FileStore",
+  module: "effect-larder/FileStore",
+  capabilities: { live: false, persistent: true, shared: false },
+  orders: "one program",
+  needs: [],
+  reclaims: "when it is written to",
+  takes: "any size"
+}
+
+/**
  * Where the files are, and how many bytes of them. Give `directory`, or `name`, or neither.
  *
  * @since 0.1.0
@@ -106,7 +122,7 @@ const make = (
     }
     return yield* CacheStore.make({
       name: storeName,
-      capabilities: { live: false, persistent: true, shared: false },
+      capabilities: descriptor.capabilities,
       open: (region) => Effect.provideService(Engine.make(place, region), FileSystem.FileSystem, fs)
     })
   })

@@ -23,6 +23,22 @@ import * as Plain from "./versioned/plain.js"
 import * as Store from "./versioned/store.js"
 
 /**
+ * What this engine is; see `CacheStore.Descriptor`.
+ *
+ * @since 0.1.0
+ * @category descriptors
+ */
+export const descriptor: CacheStore.Descriptor = {
+  name: "KeyvStore",
+  module: "effect-larder/KeyvStore",
+  capabilities: { live: false, persistent: true, shared: false },
+  orders: "one program",
+  needs: [],
+  reclaims: "by itself",
+  takes: "what the adapter takes"
+}
+
+/**
  * What is asked of an adapter: `@keyv/mongo`, `@keyv/mysql`, ..., or a `Map`. Not a `Keyv` itself, which keeps its
  * adapter's failures to itself.
  *
@@ -128,7 +144,7 @@ const make = (
     const items = Plain.make(plainOf(adapter, options.prefix ?? "larder"))
     return yield* Store.make({
       name: storeName,
-      capabilities: { live: false, persistent: true, shared: false },
+      capabilities: descriptor.capabilities,
       items,
       millis: Check.millisOf(options.timeout ?? "1 second")
     })

@@ -28,6 +28,22 @@ import * as Items from "./memcached/items.js"
 import * as Store from "./versioned/store.js"
 
 /**
+ * What this engine is; see `CacheStore.Descriptor`.
+ *
+ * @since 0.1.0
+ * @category descriptors
+ */
+export const descriptor: CacheStore.Descriptor = {
+  name: "MemcachedStore",
+  module: "effect-larder/MemcachedStore",
+  capabilities: { live: false, persistent: false, shared: true },
+  orders: "all programs",
+  needs: [],
+  reclaims: "by itself",
+  takes: "up to `maxValueBytes`, in pieces"
+}
+
+/**
  * Where the server is, and how patient the store is.
  *
  * @since 0.1.0
@@ -119,7 +135,7 @@ const make = (
     })
     return yield* Store.make({
       name: Errors.storeName,
-      capabilities: { live: false, persistent: false, shared: true },
+      capabilities: descriptor.capabilities,
       items: Items.make({
         client,
         location,

@@ -23,6 +23,22 @@ import * as Engine from "./memory/engine.js"
 import * as SnapshotFile from "./memory/snapshotFile.js"
 
 /**
+ * What this engine is; see `CacheStore.Descriptor`.
+ *
+ * @since 0.1.0
+ * @category descriptors
+ */
+export const descriptor: CacheStore.Descriptor = {
+  name: "MemoryStore",
+  module: "effect-larder",
+  capabilities: { live: true, persistent: false, shared: false },
+  orders: "one program",
+  needs: [],
+  reclaims: "by itself",
+  takes: "any size"
+}
+
+/**
  * How much a store may hold, over all caches that share it. Each bound is a positive integer, or `Infinity` for none.
  *
  * @since 0.1.0

@@ -30,6 +30,22 @@ import * as Plain from "./versioned/plain.js"
 import * as Store from "./versioned/store.js"
 
 /**
+ * What this engine is; see `CacheStore.Descriptor`.
+ *
+ * @since 0.1.0
+ * @category descriptors
+ */
+export const descriptor: CacheStore.Descriptor = {
+  name: "ObjectStore",
+  module: "effect-larder/ObjectStore",
+  capabilities: { live: false, persistent: true, shared: true },
+  orders: "all programs",
+  needs: ["@aws-sdk/client-s3"],
+  reclaims: "when they are asked for",
+  takes: "what the service takes"
+}
+
+/**
  * What has to be so for an object to be written: that there is none, or that it has still this version.
  *
  * @since 0.1.0
@@ -121,7 +137,7 @@ const make = (
     }
     return yield* Store.make({
       name: Errors.storeName,
-      capabilities: { live: false, persistent: true, shared: true },
+      capabilities: descriptor.capabilities,
       items: isOrdered ? Objects.make(place) : Plain.make(Objects.plain(place)),
       millis
     })

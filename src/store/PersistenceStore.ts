@@ -24,6 +24,22 @@ import * as Plain from "./versioned/plain.js"
 import * as Store from "./versioned/store.js"
 
 /**
+ * What this engine is; see `CacheStore.Descriptor`.
+ *
+ * @since 0.1.0
+ * @category descriptors
+ */
+export const descriptor: CacheStore.Descriptor = {
+  name: "PersistenceStore",
+  module: "effect-larder/PersistenceStore",
+  capabilities: { live: false, persistent: true, shared: false },
+  orders: "one program",
+  needs: ["@effect/experimental"],
+  reclaims: "by itself",
+  takes: "what the persistence takes"
+}
+
+/**
  * Where in the persistence, and how patient the store is.
  *
  * @since 0.1.0
@@ -110,10 +126,9 @@ export const layer = (
       yield* Check.check({ ...options }, { storeId: Check.prefix, timeout: Check.positiveDuration })
       const persistence = yield* Persistence.BackingPersistence
       const items = Plain.make(plainOf(yield* persistence.make(options.storeId ?? "larder")))
-      const capabilities = { live: false, persistent: true, shared: false }
       const store = yield* Store.make({
         name: storeName,
-        capabilities,
+        capabilities: descriptor.capabilities,
         items,
         millis: Check.millisOf(options.timeout ?? "1 second")
       })

@@ -22,6 +22,22 @@ import * as Plain from "./versioned/plain.js"
 import * as Store from "./versioned/store.js"
 
 /**
+ * What this engine is; see `CacheStore.Descriptor`.
+ *
+ * @since 0.1.0
+ * @category descriptors
+ */
+export const descriptor: CacheStore.Descriptor = {
+  name: "PlatformStore",
+  module: "effect-larder/PlatformStore",
+  capabilities: { live: false, persistent: true, shared: false },
+  orders: "one program",
+  needs: [],
+  reclaims: "when they are asked for",
+  takes: "what the `KeyValueStore` takes"
+}
+
+/**
  * How the keys begin, and how patient the store is.
  *
  * @since 0.1.0
@@ -95,10 +111,9 @@ export const layer = (
     Effect.gen(function* () {
       yield* Check.check({ ...options }, { prefix: Check.prefix, timeout: Check.positiveDuration })
       const items = Plain.make(plainOf(yield* KeyValueStore.KeyValueStore, options.prefix ?? "larder"))
-      const capabilities = { live: false, persistent: true, shared: false }
       const store = yield* Store.make({
         name: storeName,
-        capabilities,
+        capabilities: descriptor.capabilities,
         items,
         millis: Check.millisOf(options.timeout ?? "1 second")
       })

@@ -26,6 +26,22 @@ import * as Engine from "./postgres/engine.js"
 import { storeName } from "./postgres/errors.js"
 
 /**
+ * What this engine is; see `CacheStore.Descriptor`.
+ *
+ * @since 0.1.0
+ * @category descriptors
+ */
+export const descriptor: CacheStore.Descriptor = {
+  name: "PostgresStore",
+  module: "effect-larder/PostgresStore",
+  capabilities: { live: false, persistent: true, shared: true },
+  orders: "all programs",
+  needs: ["@effect/sql-pg", "@effect/sql", "@effect/experimental"],
+  reclaims: "when it is written to",
+  takes: "up to 1 GB"
+}
+
+/**
  * Where the database is, and how patient the store is.
  *
  * @since 0.1.0
@@ -99,7 +115,7 @@ const make = (
     })
     return yield* CacheStore.make({
       name: storeName,
-      capabilities: { live: false, persistent: true, shared: true },
+      capabilities: descriptor.capabilities,
       open: (region) => Engine.make(connection, region)
     })
   })

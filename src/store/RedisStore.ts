@@ -28,6 +28,22 @@ import * as Engine from "./redis/engine.js"
 import * as Errors from "./redis/errors.js"
 
 /**
+ * What this engine is; see `CacheStore.Descriptor`.
+ *
+ * @since 0.1.0
+ * @category descriptors
+ */
+export const descriptor: CacheStore.Descriptor = {
+  name: "RedisStore",
+  module: "effect-larder/RedisStore",
+  capabilities: { live: false, persistent: true, shared: true },
+  orders: "all programs",
+  needs: ["redis"],
+  reclaims: "by itself",
+  takes: "up to 512 MB"
+}
+
+/**
  * Where the server is, and how patient the store is.
  *
  * @since 0.1.0
@@ -88,7 +104,7 @@ const make = (
     })
     return yield* CacheStore.make({
       name: Errors.storeName,
-      capabilities: { live: false, persistent: true, shared: true },
+      capabilities: descriptor.capabilities,
       open: (region) => Engine.make(client, limited, start, region)
     })
   })

@@ -28,6 +28,22 @@ import * as Location from "./sqlite/location.js"
 import * as Sweep from "./sqlite/sweep.js"
 
 /**
+ * What this engine is; see `CacheStore.Descriptor`.
+ *
+ * @since 0.1.0
+ * @category descriptors
+ */
+export const descriptor: CacheStore.Descriptor = {
+  name: "SqliteStore",
+  module: "effect-larder/SqliteStore",
+  capabilities: { live: false, persistent: true, shared: true },
+  orders: "one machine's programs",
+  needs: ["@effect/sql-sqlite-node", "@effect/sql", "@effect/experimental"],
+  reclaims: "when it is written to",
+  takes: "up to 1 GB"
+}
+
+/**
  * Where the database is, and how patient the store is. Give `filename`, or `name`, or neither.
  *
  * @since 0.1.0
