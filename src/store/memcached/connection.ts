@@ -26,18 +26,21 @@ interface Batch {
   readonly reject: (error: Error) => void
 }
 
-const opened = ({ connectMillis, host, port, tls: secure }: Location): Promise<net.Socket> =>
+/** The socket tells of itself when nothing has happened for so long; who does not listen is not told. */
+const opened = ({ connectMillis: timeout, host, port, tls: secure }: Location): Promise<net.Socket> =>
   new Promise((resolve, reject) => {
-    const socket = secure === undefined ? net.connect(port, host) : tls.connect({ ...secure, host, port })
+    const socket =
+      secure === undefined ? net.connect({ host, port, timeout }) : tls.connect({ ...secure, host, port, timeout })
     const failed = (error: Error) => {
       socket.destroy()
       reject(error)
     }
+    const late = () => failed(new Offline("no connection was made in time"))
     socket.setNoDelay(true)
-    socket.setTimeout(connectMillis, () => failed(new Offline("no connection was made in time")))
+    socket.once("timeout", late)
     socket.once("error", failed)
     socket.once(secure === undefined ? "connect" : "secureConnect", () => {
-      socket.setTimeout(0)
+      socket.off("timeout", late)
       socket.off("error", failed)
       resolve(socket)
     })
@@ -125,19 +128,22 @@ export class Connection {
 /** The lines of an answer that has any number of them, on a connection of its own. */
 export async function* lines(location: Location, command: Protocol.Command): AsyncGenerator<string, void> {
   const socket = await opened(location)
-  socket.setTimeout(location.connectMillis, () => socket.destroy(new Offline("the server went silent")))
+  socket.once("timeout", () => socket.destroy(new Offline("the server went silent")))
   try {
-    if (location.user !== undefined) {
-      for (const piece of Protocol.signIn(location.user, location.password)) socket.write(piece)
+    const say = (one: Protocol.Command) => {
+      for (const piece of one) socket.write(piece)
     }
-    for (const piece of command) socket.write(piece)
+    // this command has to come alone
+    if (location.user === undefined) say(command)
+    else say(Protocol.signIn(location.user, location.password))
     let rest = ""
     for await (const part of socket.setEncoding("latin1")) {
       const found = (rest + String(part)).split(/\r?\n/)
       rest = found.pop() ?? ""
       for (const line of found) {
         if (line === "END") return
-        if (line !== "STORED") yield line
+        if (line === "STORED") say(command)
+        else yield line
       }
     }
     throw new Offline("the connection was lost")
