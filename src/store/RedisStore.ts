@@ -17,6 +17,7 @@ import type { ConfigError } from "effect/ConfigError"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as CacheError from "../CacheError.js"
@@ -52,9 +53,17 @@ export const descriptor: CacheStore.Descriptor = {
 export interface Options {
   /**
    * `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS. A `Redacted` one is shown to nobody, and
-   * so is the password of one that is not. Default: "redis://127.0.0.1:6379".
+   * so is the password of one that is not. Default: made of the options below.
    */
   readonly url?: string | Redacted.Redacted<string> | undefined
+  /** In the place of a url. Default: "localhost". */
+  readonly host?: string | undefined
+  /** In the place of a url: 1 to 65535. Default: 6379. */
+  readonly port?: number | undefined
+  /** In the place of a url: the number of a database. Default: 0. */
+  readonly database?: number | undefined
+  /** In the place of a url. Default: none. */
+  readonly password?: string | Redacted.Redacted<string> | undefined
   /** What all keys of the store begin with. Default: "larder". */
   readonly prefix?: string | undefined
   /** How long an operation may take, before it fails with `StoreTimeout`. Default: 1 second. */
@@ -75,23 +84,65 @@ const url: Check.Check = (value) => {
   return /^\/?\d*$/.test(pathname) ? undefined : { reason: "must end with the number of a database, if anything", hint }
 }
 
+const beside =
+  (options: Options, check: Check.Check): Check.Check =>
+  (value) =>
+    options.url === undefined
+      ? check(value)
+      : { reason: "cannot be given together with url", hint: "say it in the url, or leave the url out" }
+
+const port: Check.Check = (value) =>
+  typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 65_535
+    ? undefined
+    : { reason: "must be an integer from 1 to 65535", hint: "use the server's port, such as 6379" }
+
+const database: Check.Check = (value) =>
+  typeof value === "number" && Number.isInteger(value) && value >= 0
+    ? undefined
+    : { reason: "must be an integer, 0 or more", hint: "use the number of a database, such as 0" }
+
+const host: Check.Check = (value) =>
+  typeof value === "string" && /^[^\s/@]+$/.test(value)
+    ? undefined
+    : { reason: "must be the name of a host", hint: 'give a host such as "cache.example.com"' }
+
+const secret: Check.Check = (value) => Check.text(Redacted.isRedacted(value) ? Redacted.value(value) : value)
+
+const plain = (value: string | Redacted.Redacted<string>): string =>
+  Redacted.isRedacted(value) ? Redacted.value(value) : value
+
+/** The url, be it made of its parts. */
+const locationOf = (options: Options): Redacted.Redacted<string> => {
+  const { database = 0, host = "localhost", password, port = 6_379 } = options
+  if (options.url !== undefined) return Redacted.make(plain(options.url))
+  const user = password === undefined ? "" : `:${encodeURIComponent(plain(password))}@`
+  return Redacted.make(`redis://${user}${host.includes(":") ? `[${host}]` : host}:${port}/${database}`)
+}
+
 const make = (
   options: Options
 ): Effect.Effect<CacheStore.Service, CacheError.InvalidConfig | CacheError.StoreUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
     const { connectTimeout = "5 seconds", prefix: start = "larder", timeout = "1 second" } = options
-    const given = options.url ?? "redis://127.0.0.1:6379"
-    const location = Redacted.isRedacted(given) ? given : Redacted.make(given)
     yield* Check.check(
-      { ...options, url: location },
+      {
+        ...options,
+        ...(options.url === undefined ? {} : { url: Redacted.make(plain(options.url)) }),
+        ...(options.password === undefined ? {} : { password: Redacted.make(plain(options.password)) })
+      },
       {
         url,
+        host: beside(options, host),
+        port: beside(options, port),
+        database: beside(options, database),
+        password: beside(options, secret),
         prefix: Check.prefix,
         timeout: Check.positiveDuration,
         connectTimeout: Check.positiveDuration,
         tls: Check.object
       }
     )
+    const location = locationOf(options)
     const client = yield* Client.connect({
       url: Redacted.value(location),
       connectMillis: Check.millisOf(connectTimeout),
@@ -165,3 +216,32 @@ export const layerConfig = (
   CacheStore.CacheStore | CacheStore.Persistent | CacheStore.Shared,
   CacheError.InvalidConfig | CacheError.StoreUnavailable | ConfigError
 > => Layer.unwrapEffect(Effect.map(Config.unwrap(config), layer))
+
+/**
+ * Options that are read from the environment: `LARDER_REDIS_HOST`, `LARDER_REDIS_PORT`, `LARDER_REDIS_DB` and
+ * `LARDER_REDIS_PASSWORD`. What is not set is left out.
+ *
+ * @example
+ * ```ts
+ * import * as RedisStore from "effect-larder/RedisStore"
+ *
+ * export const Store = RedisStore.layerConfig(RedisStore.environment)
+ * ```
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const environment: Config.Config<Options> = Config.map(
+  Config.all({
+    host: Config.option(Config.nonEmptyString("HOST")),
+    port: Config.option(Config.integer("PORT")),
+    database: Config.option(Config.integer("DB")),
+    password: Config.option(Config.redacted("PASSWORD"))
+  }).pipe(Config.nested("REDIS"), Config.nested("LARDER")),
+  ({ database, host, password, port }) => ({
+    host: Option.getOrUndefined(host),
+    port: Option.getOrUndefined(port),
+    database: Option.getOrUndefined(database),
+    password: Option.getOrUndefined(password)
+  })
+)

@@ -259,6 +259,38 @@ describe.skipIf(!Redis.isThere)("RedisStore", () => {
     })
   )
 
+  it.scoped("host, port, database and password take the place of a url, also from the environment", () =>
+    Effect.gen(function* () {
+      const locked = yield* Redis.make("--requirepass", "p@ss/word")
+      const values = {
+        LARDER_REDIS_HOST: "127.0.0.1",
+        LARDER_REDIS_PORT: String(locked.port),
+        LARDER_REDIS_DB: "3",
+        LARDER_REDIS_PASSWORD: "p@ss/word"
+      }
+      const provider = ConfigProvider.fromMap(new Map(Object.entries(values)), { pathDelim: "_" })
+      const layer = RedisStore.layerConfig(RedisStore.environment).pipe(
+        Layer.provide(Layer.setConfigProvider(provider))
+      )
+      assert.deepStrictEqual((yield* life(layer, "a")).loads, ["a"])
+      const password = Redacted.make("p@ss/word")
+      const same = RedisStore.layer({ host: "127.0.0.1", port: locked.port, database: 3, password })
+      assert.deepStrictEqual((yield* life(same, "a")).loads, [])
+      const other = RedisStore.layer({ host: "127.0.0.1", port: locked.port, password })
+      assert.deepStrictEqual((yield* life(other, "a")).loads, ["a"])
+      for (const bad of [0, 65_536, 1.5, NaN]) {
+        const error = yield* refused(RedisStore.layer({ port: bad }))
+        assert.match(String(error), /port.*must be an integer from 1 to 65535/)
+      }
+      const both = yield* refused(RedisStore.layer({ url: "redis://host", port: 1, password: "s3cr3t" }))
+      assert.deepStrictEqual((both as CacheError.InvalidConfig).issues.map(({ field }) => field).sort(), [
+        "password",
+        "port"
+      ])
+      assert.notInclude(JSON.stringify(both) + String(both), "s3cr3t")
+    })
+  )
+
   it.scoped("gets of one turn are one command", () =>
     Effect.gen(function* () {
       const mine = yield* Redis.make()
