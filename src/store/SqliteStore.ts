@@ -10,6 +10,7 @@
  */
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -26,6 +27,7 @@ import { storeName } from "./sqlite/errors.js"
 import * as File from "./sqlite/file.js"
 import * as Location from "./sqlite/location.js"
 import * as Sweep from "./sqlite/sweep.js"
+import * as Maintain from "./sqlite/upkeep.js"
 
 /**
  * What this engine is; see `CacheStore.Descriptor`.
@@ -62,7 +64,52 @@ export interface Options {
    * The wait blocks this process. Default: 1 second.
    */
   readonly busyTimeout?: Duration.DurationInput | undefined
+  /**
+   * How many bytes the database may have that something is in. When it has more, the entries that were there first are
+   * removed. The file itself may be a sixteenth larger, and does not shrink: see `Maintenance`. Default: no bound.
+   */
+  readonly maxBytes?: number | undefined
 }
+
+/**
+ * What can be done with the database while it is used.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Upkeep {
+  /** The size of the database in bytes, what is free in it included. */
+  readonly size: Effect.Effect<number, CacheError.StoreFailure>
+  /** Gives what is free back to the disk. Rewrites the whole file, and blocks this process and all that write meanwhile. */
+  readonly vacuum: Effect.Effect<void, CacheError.StoreFailure>
+  /**
+   * Copies the database into another file, whole and of one moment, while it is used, and without blocking. A copy that
+   * takes the place of the database later brings back what was invalidated since: clear it before you use it.
+   */
+  readonly backup: (filename: string) => Effect.Effect<void, CacheError.StoreFailure>
+}
+
+/**
+ * The upkeep of the database in force.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as SqliteStore from "effect-larder/SqliteStore"
+ *
+ * const program = Effect.gen(function*() {
+ *   const upkeep = yield* SqliteStore.Maintenance
+ *   yield* upkeep.vacuum
+ *   return yield* upkeep.size
+ * })
+ *
+ * program.pipe(Effect.provide(SqliteStore.layerTemporary), Effect.runPromise).then((bytes) => console.log(bytes > 0)) // true
+ * ```
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Maintenance extends Context.Tag("effect-larder/SqliteStore/Maintenance")<Maintenance, Upkeep>() {}
 
 const defaultBusyTimeout = Duration.seconds(1)
 
@@ -100,18 +147,44 @@ const check = (options: Options): Effect.Effect<void, CacheError.InvalidConfig> 
       options.name === undefined
         ? filename(value)
         : { reason: "cannot be given together with name", hint: "give one of filename and name" },
+    maxBytes: Check.positiveInteger,
     name
   })
 
+/** The store, and what goes beside it. */
+interface Made {
+  readonly store: CacheStore.Service
+  readonly upkeep: Upkeep
+}
+
 const make = (
   connection: Connection.Connection,
-  capabilities: { readonly persistent: boolean; readonly shared: boolean }
-): Effect.Effect<CacheStore.Service, never, Scope.Scope> =>
-  CacheStore.make({
-    name: storeName,
-    capabilities: { live: false, ...capabilities },
-    open: (region) => Engine.make(connection, region)
-  })
+  capabilities: { readonly persistent: boolean; readonly shared: boolean },
+  maxBytes = Infinity
+): Effect.Effect<Made, never, Scope.Scope> => {
+  const keep = maxBytes === Infinity ? undefined : Maintain.budget(connection, maxBytes)
+  return Effect.map(
+    CacheStore.make({
+      name: storeName,
+      capabilities: { live: false, ...capabilities },
+      open: (region) => Engine.make(connection, region, keep)
+    }),
+    (store) => ({
+      store,
+      upkeep: {
+        size: Maintain.size(connection),
+        vacuum: Maintain.vacuum(connection),
+        backup: connection.backup
+      }
+    })
+  )
+}
+
+/** With the marks that the Layer says. */
+const context =
+  <Marks>(marks: (store: CacheStore.Service) => Context.Context<CacheStore.CacheStore | Marks>) =>
+  ({ store, upkeep }: Made): Context.Context<CacheStore.CacheStore | Marks | Maintenance> =>
+    Context.add(marks(store), Maintenance, upkeep)
 
 const openFile = (
   file: string,
@@ -129,16 +202,15 @@ const openFile = (
 
 const makeFile = (
   options: Options
-): Effect.Effect<
-  CacheStore.Service,
-  CacheError.InvalidConfig | CacheError.StoreUnavailable | CacheError.PathError,
-  Scope.Scope
-> =>
+): Effect.Effect<Made, CacheError.InvalidConfig | CacheError.StoreUnavailable | CacheError.PathError, Scope.Scope> =>
   Effect.gen(function* () {
     yield* check(options)
     const { file, mode } = yield* Location.prepare(options)
     const busyMillis = Math.ceil(Duration.toMillis(options.busyTimeout ?? defaultBusyTimeout))
-    return yield* make(yield* openFile(file, mode, busyMillis), { persistent: true, shared: true })
+    const connection = yield* openFile(file, mode, busyMillis)
+    const { maxBytes = Infinity } = options
+    yield* Maintain.keepTo(connection, maxBytes)
+    return yield* make(connection, { persistent: true, shared: true }, maxBytes)
   })
 
 /**
@@ -179,9 +251,12 @@ const makeFile = (
 export const layer = (
   options: Options = {}
 ): Layer.Layer<
-  CacheStore.CacheStore | CacheStore.Persistent | CacheStore.Shared,
+  CacheStore.CacheStore | CacheStore.Persistent | CacheStore.Shared | Maintenance,
   CacheError.InvalidConfig | CacheError.StoreUnavailable | CacheError.PathError
-> => Layer.scopedContext(Effect.map(makeFile(options), CacheStore.context(CacheStore.Persistent, CacheStore.Shared)))
+> =>
+  Layer.scopedContext(
+    Effect.map(makeFile(options), context(CacheStore.context(CacheStore.Persistent, CacheStore.Shared)))
+  )
 
 /**
  * As `layer`, with its options read from a `Config`.
@@ -203,7 +278,7 @@ export const layer = (
 export const layerConfig = (
   config: Config.Config.Wrap<Options>
 ): Layer.Layer<
-  CacheStore.CacheStore | CacheStore.Persistent | CacheStore.Shared,
+  CacheStore.CacheStore | CacheStore.Persistent | CacheStore.Shared | Maintenance,
   CacheError.InvalidConfig | CacheError.StoreUnavailable | CacheError.PathError | ConfigError
 > => Layer.unwrapEffect(Effect.map(Config.unwrap(config), layer))
 
@@ -227,16 +302,18 @@ export const layerConfig = (
  * @since 0.1.0
  * @category layers
  */
-export const layerTemporary: Layer.Layer<CacheStore.CacheStore, CacheError.StoreUnavailable | CacheError.PathError> =
-  Layer.scopedContext(
-    File.temporaryFolder.pipe(
-      Effect.flatMap((folder) =>
-        openFile(`${folder}/cache.db`, Constants.fileModes.private, Duration.toMillis(defaultBusyTimeout))
-      ),
-      Effect.flatMap((connection) => make(connection, { persistent: false, shared: false })),
-      Effect.map(CacheStore.context())
-    )
+export const layerTemporary: Layer.Layer<
+  CacheStore.CacheStore | Maintenance,
+  CacheError.StoreUnavailable | CacheError.PathError
+> = Layer.scopedContext(
+  File.temporaryFolder.pipe(
+    Effect.flatMap((folder) =>
+      openFile(`${folder}/cache.db`, Constants.fileModes.private, Duration.toMillis(defaultBusyTimeout))
+    ),
+    Effect.flatMap((connection) => make(connection, { persistent: false, shared: false })),
+    Effect.map(context(CacheStore.context()))
   )
+)
 
 /**
  * A store in an in-memory SQLite database, gone when the Layer is released. For tests: it behaves as `layer` does,
@@ -261,6 +338,6 @@ export const layerTemporary: Layer.Layer<CacheStore.CacheStore, CacheError.Store
 export const layerMemory: Layer.Layer<CacheStore.CacheStore, CacheError.StoreUnavailable> = Layer.scopedContext(
   Connection.open({ file: ":memory:", busyMillis: 0 }).pipe(
     Effect.flatMap((connection) => make(connection, { persistent: false, shared: false })),
-    Effect.map(CacheStore.context())
+    Effect.map(({ store }) => CacheStore.context()(store))
   )
 )

@@ -142,7 +142,7 @@ describe("SqliteStore: options that cannot be used", () => {
     [
       { file: "a.db" },
       'Invalid file="a.db": is not an option here',
-      "file: known options: busyTimeout, filename, name"
+      "file: known options: busyTimeout, filename, maxBytes, name"
     ],
     [
       { busyTimeout: "30 days" },

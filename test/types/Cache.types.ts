@@ -114,9 +114,9 @@ export const persists: Effect.Effect<
   CacheError.InvalidConfig | CacheError.StoreUnavailable | CacheError.PathError
 > = needsPersistent.pipe(Effect.provide(SqliteStore.layer()))
 const tiered = MemoryStore.layer().pipe(CacheStore.tieredOver(SqliteStore.layer()))
-same<CacheStore.CacheStore | CacheStore.Persistent | CacheStore.Shared | MemoryStore.Controls>()(
-  null! as Layer.Layer.Success<typeof tiered>
-)
+same<
+  CacheStore.CacheStore | CacheStore.Persistent | CacheStore.Shared | MemoryStore.Controls | SqliteStore.Maintenance
+>()(null! as Layer.Layer.Success<typeof tiered>)
 const fallback = SqliteStore.layer().pipe(CacheStore.orElse(MemoryStore.layer()))
 same<CacheStore.CacheStore>()(null! as Layer.Layer.Success<typeof fallback>)
 same<never>()(null! as Layer.Layer.Error<typeof fallback>)

@@ -37,6 +37,14 @@ export interface Connection {
     operation: string,
     body: Effect.Effect<A, SqlError>
   ) => Effect.Effect<A, CacheError.StoreFailure>
+  /** Copies the database as it is, a little at a time, while it is used. */
+  readonly backup: (destination: string) => Effect.Effect<void, CacheError.StoreFailure>
+}
+
+/** What the driver can do. */
+interface Driver {
+  readonly execute: Execute
+  readonly backup: (destination: string) => Effect.Effect<unknown, SqlError>
 }
 
 const inTransaction = <A>(
@@ -62,7 +70,7 @@ const loadDriver = Peers.load(
 )
 
 /** Opens the database; closing it never fails, whatever state it is in. */
-const openDriver = (file: string): Effect.Effect<Execute, CacheError.StoreUnavailable, Scope.Scope> =>
+const openDriver = (file: string): Effect.Effect<Driver, CacheError.StoreUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
     const driver = yield* loadDriver
     const scope = yield* Effect.acquireRelease(Scope.make(), (scope, exit) =>
@@ -77,13 +85,15 @@ const openDriver = (file: string): Effect.Effect<Execute, CacheError.StoreUnavai
       }),
       scope
     ).pipe(
-      Effect.flatMap((context) => Context.get(context, driver.SqliteClient).reserve),
+      Effect.flatMap((context) => {
+        const client = Context.get(context, driver.SqliteClient)
+        return Effect.map(client.reserve, (connection) => ({
+          execute: ((sql, parameters) => connection.execute(sql, parameters, undefined)) satisfies Execute,
+          // the reserved connection's own: the client would wait for it to be given back
+          backup: (connection as unknown as Pick<Driver, "backup">).backup.bind(connection)
+        }))
+      }),
       Scope.extend(scope),
-      Effect.map(
-        (connection): Execute =>
-          (sql, parameters) =>
-            connection.execute(sql, parameters, undefined)
-      ),
       // the driver throws when it cannot open the file
       Effect.catchAllCause((cause) => Effect.fail(Errors.ofOpening(file, cause)))
     )
@@ -151,7 +161,7 @@ export const open = (options: {
 }): Effect.Effect<Connection, CacheError.StoreUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
     const { file } = options
-    const execute = yield* openDriver(file)
+    const { backup, execute } = yield* openDriver(file)
     const opening = <A>(body: Effect.Effect<A, SqlError>): Effect.Effect<A, CacheError.StoreUnavailable> =>
       Effect.suspend(() => {
         const exit = Effect.runSyncExit(body)
@@ -186,6 +196,15 @@ export const open = (options: {
     return {
       execute,
       run,
-      transaction: (operation, body) => run(operation, inTransaction(execute, body))
+      transaction: (operation, body) => run(operation, inTransaction(execute, body)),
+      backup: (destination) =>
+        Effect.suspend(
+          (): Effect.Effect<void, CacheError.StoreFailure> =>
+            isClosed
+              ? Effect.fail(closed(Errors.storeName))
+              : Effect.catchAllCause(Effect.asVoid(backup(destination)), (cause) =>
+                  Effect.fail(Errors.ofStatement("backup", destination, cause))
+                )
+        )
     }
   })

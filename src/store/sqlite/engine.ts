@@ -10,6 +10,7 @@ import * as Epochs from "./epochs.js"
 import { type Marker, marker } from "../internal/mark.js"
 import { escape, inspected, numberIn, toRow } from "./rows.js"
 import * as Schema from "./schema.js"
+import type * as Upkeep from "./upkeep.js"
 import * as Writes from "./writes.js"
 
 const scanPage = 64
@@ -31,8 +32,12 @@ const open = ({ execute, run }: Connection, name: string): Effect.Effect<number,
   )
 }
 
-export const make = (connection: Connection, name: string): Effect.Effect<CacheStore.Engine, CacheError.StoreFailure> =>
-  Effect.map(open(connection, name), (region) => engine(connection, region, marker(name)))
+export const make = (
+  connection: Connection,
+  name: string,
+  keep?: Upkeep.Budget
+): Effect.Effect<CacheStore.Engine, CacheError.StoreFailure> =>
+  Effect.map(open(connection, name), (region) => engine(connection, region, marker(name), keep))
 
 /** One key takes a cheaper statement than many, no key none but the epoch's. */
 const reader =
@@ -73,14 +78,19 @@ const scanner = ({ execute, run }: Connection, region: number, mark: Marker): Ca
     )
   )
 
-const engine = (connection: Connection, region: number, mark: Marker): CacheStore.Engine => {
+const engine = (
+  connection: Connection,
+  region: number,
+  mark: Marker,
+  keep: Upkeep.Budget | undefined
+): CacheStore.Engine => {
   const { execute, run, transaction } = connection
   const epochs = Epochs.make(connection, region)
 
   return {
     getMany: reader(connection, region, mark),
 
-    setMany: Writes.make(connection, region, mark, epochs),
+    setMany: Writes.make(connection, region, mark, epochs, keep),
 
     deleteMany: (keys) => {
       if (keys.length === 0) return Effect.succeed(0)

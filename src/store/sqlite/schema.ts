@@ -168,6 +168,9 @@ export const nextPage = page(">")
 
 export const sweepPosition = "SELECT position FROM sweep"
 export const sweepEnd = "SELECT id FROM entries WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?"
+/** What was made first: what is written again keeps its place. */
+export const removeOldest = "DELETE FROM entries WHERE id IN (SELECT id FROM entries ORDER BY id LIMIT ?) RETURNING id"
+
 export const moveSweep = "UPDATE sweep SET position = ?"
 
 /** Rows from one id to another that will never be served again. */

@@ -8,12 +8,14 @@ import type { Marker } from "../internal/mark.js"
 import { type Batch, batches, writeParameters } from "./rows.js"
 import * as Schema from "./schema.js"
 import * as Sweep from "./sweep.js"
+import type * as Upkeep from "./upkeep.js"
 
 export const make = (
   connection: Connection,
   region: number,
   mark: Marker,
-  epochs: Epochs
+  epochs: Epochs,
+  keep: Upkeep.Budget | undefined
 ): CacheStore.Engine["setMany"] => {
   const { execute, run, transaction } = connection
   const sweep = Sweep.sometimes(connection)
@@ -50,6 +52,6 @@ export const make = (
       ? Effect.void
       : Effect.zipRight(
           rows.every((row) => row.since !== undefined) ? writeLoaded(rows) : writeExplicit(rows),
-          sweep(rows.length)
+          keep === undefined ? sweep(rows.length) : Effect.zipRight(sweep(rows.length), keep(rows))
         )
 }

@@ -1,0 +1,64 @@
+/** The size of the database: kept below a budget, and given back to the disk. */
+import type { SqlError } from "@effect/sql/SqlError"
+import * as Effect from "effect/Effect"
+import type * as CacheError from "../../CacheError.js"
+import type * as CacheStore from "../../CacheStore.js"
+import type { Connection, Execute } from "./connection.js"
+import { numberIn } from "./rows.js"
+import * as Schema from "./schema.js"
+
+/** Rows that are removed at once. */
+const some = 64
+/** The part of the budget that may be written before it is looked at again. */
+const slack = 16
+/** Bytes of a row beside its value, and what is left empty on its page. */
+const overhead = 2_000
+
+const pragma = (execute: Execute, name: string): Effect.Effect<number, SqlError> =>
+  Effect.map(execute(`PRAGMA ${name}`, []), (rows) => numberIn(rows, name))
+
+/** Bytes of pages that something is on. */
+const used = (execute: Execute): Effect.Effect<number, SqlError> =>
+  Effect.gen(function* () {
+    const pages = (yield* pragma(execute, "page_count")) - (yield* pragma(execute, "freelist_count"))
+    return pages * (yield* pragma(execute, "page_size"))
+  })
+
+/** Removes what was there first, until the rest is within the budget. */
+const trim = ({ execute }: Connection, maxBytes: number): Effect.Effect<void, SqlError> =>
+  Effect.gen(function* () {
+    while ((yield* used(execute)) > maxBytes) {
+      const gone = yield* execute(Schema.removeOldest, [some])
+      if (gone.length === 0) return
+    }
+  })
+
+/** Keeps to the budget now. That it cannot be done at this moment is no reason to fail: it is looked at again. */
+export const keepTo = (connection: Connection, maxBytes: number): Effect.Effect<void> =>
+  maxBytes === Infinity ? Effect.void : Effect.ignore(connection.transaction("trim", trim(connection, maxBytes)))
+
+/** Told what is written, keeps to the budget when it is time. */
+export type Budget = (rows: ReadonlyArray<CacheStore.Row>) => Effect.Effect<void>
+
+/** One for all regions of a database. */
+export const budget = (connection: Connection, maxBytes: number): Budget => {
+  let bytes = 0
+  return (rows) =>
+    Effect.suspend(() => {
+      bytes += rows.reduce((sum, row) => sum + row.bytes.length + overhead, 0)
+      if (bytes * slack < maxBytes) return Effect.void
+      bytes = 0
+      return keepTo(connection, maxBytes)
+    })
+}
+
+/** The size of the database in bytes, what is free in it included. */
+export const size = ({ execute, run }: Connection): Effect.Effect<number, CacheError.StoreFailure> =>
+  run(
+    "size",
+    Effect.zipWith(pragma(execute, "page_count"), pragma(execute, "page_size"), (pages, bytes) => pages * bytes)
+  )
+
+/** Gives what is free back to the disk. */
+export const vacuum = (connection: Connection): Effect.Effect<void, CacheError.StoreFailure> =>
+  Effect.asVoid(connection.run("vacuum", connection.execute("VACUUM", [])))
