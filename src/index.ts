@@ -20,6 +20,14 @@ export * as Binary from "./codec/Binary.js"
 export * as Cache from "./Cache.js"
 
 /**
+ * All caches of a program, for whoever looks after them: what there is, what is in it, why a get would hit or miss, and
+ * removing what has to go, without knowing the types of keys and values.
+ *
+ * @since 0.1.0
+ */
+export * as CacheAdmin from "./CacheAdmin.js"
+
+/**
  * Loads that go together: lookups of many keys at once, and caches as sources of batched requests.
  *
  * @since 0.1.0
@@ -71,6 +79,13 @@ export * as CacheEvents from "./observe/CacheEvents.js"
 export * as CacheExplanation from "./CacheExplanation.js"
 
 /**
+ * Whether the stores of a program's caches answer.
+ *
+ * @since 0.1.0
+ */
+export * as CacheHealth from "./observe/CacheHealth.js"
+
+/**
  * What names an entry: any key value as a short string, the same for equal values, different for different ones.
  *
  * @since 0.1.0
@@ -107,11 +122,25 @@ export * as CacheMetrics from "./observe/CacheMetrics.js"
 export * as CachePolicy from "./CachePolicy.js"
 
 /**
+ * Effect's metrics as the text that Prometheus, and whatever speaks its language, asks for.
+ *
+ * @since 0.1.0
+ */
+export * as CachePrometheus from "./observe/CachePrometheus.js"
+
+/**
  * A value with its provenance: what `Cache.getResult` answers.
  *
  * @since 0.1.0
  */
 export * as CacheResult from "./CacheResult.js"
+
+/**
+ * What those ask who look after a program: whether it lives, whether it is ready, and its numbers.
+ *
+ * @since 0.1.0
+ */
+export * as CacheRoutes from "./http/CacheRoutes.js"
 
 /**
  * What a cache has done so far, in numbers: as a snapshot, as the difference of two, as a Stream, and of all caches.

@@ -76,6 +76,11 @@ export const tagList: Check = (value) =>
     ? undefined
     : { reason: "must be tags", hint: "use a list of strings" }
 
+export const nameList: Check = (value) =>
+  Array.isArray(value) && value.every((name) => typeof name === "string")
+    ? undefined
+    : { reason: "must be a list of names", hint: 'give names such as ["users"]' }
+
 export const schema: Check = (value) =>
   Schema.isSchema(value) ? undefined : { reason: "must be a Schema", hint: "use a Schema such as Schema.String" }
 

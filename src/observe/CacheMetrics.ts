@@ -11,10 +11,12 @@
  * | `cache_hits_total` | counter | `cache`: fresh and stale |
  * | `cache_misses_total` | counter | `cache`: loaded, joined, failsafe and failed |
  * | `cache_loads_total`, `cache_load_failures_total` | counter | `cache` |
- * | `cache_load_milliseconds_total`, `cache_saved_milliseconds_total` | counter | `cache` |
- * | `cache_store_failures_total`, `cache_retries_total`, `cache_rejected_total` | counter | `cache` |
- * | `cache_evictions_total` | counter | `cache`, `cause` |
- * | `cache_entries`, `cache_bytes` | gauge | `cache`, `tier` |
+ * | `cache_load_seconds_total`, `cache_saved_seconds_total` | counter | `cache` |
+ * | `cache_load_duration_seconds` | histogram | `cache` |
+ * | `cache_refreshes_total`, `cache_retries_total` | counter | `cache` |
+ * | `cache_store_failures_total`, `cache_rejected_total` | counter | `cache` |
+ * | `cache_evictions_total` | counter | `cache`, `cause`, `tier` |
+ * | `cache_entries`, `cache_bytes` | gauge | `cache`, `tier`, `store` |
  * | `cache_loads_in_flight` | gauge | `cache` |
  *
  * @since 0.1.0
@@ -23,41 +25,19 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as Schedule from "effect/Schedule"
 import type * as CacheError from "../CacheError.js"
 import * as Check from "../internal/options.js"
 import * as CacheStats from "./CacheStats.js"
+import * as Families from "./internal/families.js"
 
-const outcomes = ["fresh", "stale", "loaded", "joined", "failsafe", "bypassed", "failed"] as const
-
-/** The counters of a snapshot, each with its name and its labels besides the cache's. */
-const countersOf = (
-  stats: CacheStats.CacheStats
-): ReadonlyArray<readonly [name: string, value: number, labels: Readonly<Record<string, string>>]> => [
-  ...outcomes.map((outcome) => ["cache_gets_total", stats[outcome], { outcome }] as const),
-  ["cache_hits_total", stats.hits, {}],
-  ["cache_misses_total", stats.misses, {}],
-  ["cache_loads_total", stats.loads, {}],
-  ["cache_load_failures_total", stats.loadFailures, {}],
-  ["cache_load_milliseconds_total", stats.loadMillis, {}],
-  ["cache_saved_milliseconds_total", stats.savedMillis, {}],
-  ["cache_store_failures_total", stats.storeFailures, {}],
-  ["cache_retries_total", stats.retries, {}],
-  ["cache_rejected_total", stats.rejected, {}],
-  ...stats.tiers.flatMap(({ removals }) =>
-    Object.entries(removals).map(([cause, count]) => ["cache_evictions_total", count, { cause }] as const)
-  )
-]
-
-const gaugesOf = (
-  stats: CacheStats.CacheStats
-): ReadonlyArray<readonly [name: string, value: number, labels: Readonly<Record<string, string>>]> => [
-  ["cache_loads_in_flight", stats.inFlight, {}],
-  ...stats.tiers.flatMap(({ bytes, entries, tier }) => {
-    const labels = { tier: String(tier) }
-    return [["cache_entries", entries, labels] as const, ["cache_bytes", bytes, labels] as const]
-  })
-]
+/** Loads, by how long they took. */
+const loadTimes = Metric.histogram(
+  "cache_load_duration_seconds",
+  MetricBoundaries.fromIterable(Families.loadBounds),
+  Families.help["cache_load_duration_seconds"]
+)
 
 const labelled = <Type, Out>(
   metric: Metric.Metric<Type, number, Out>,
@@ -118,6 +98,7 @@ export const layer = (options: Options = {}): Layer.Layer<CacheStats.Registry, C
       yield* Effect.forkScoped(Effect.repeat(bring, Schedule.spaced(every)))
       return {
         ...registry,
+        settle: bring,
         // what a cache has done last is not lost when it is closed
         join: (cache) =>
           Effect.zipRight(
@@ -150,15 +131,26 @@ class Keeper {
       const label = this.labelOf(cache.name)
       const last = this.last.get(cache) ?? new Map<string, number>()
       this.last.set(cache, last)
-      const counters = countersOf(stats).map(([name, value, labels]) => {
-        const id = `${name} ${JSON.stringify(labels)}`
+      const since = (id: string, value: number): number => {
         const added = value - (last.get(id) ?? 0)
         last.set(id, value)
-        return Metric.incrementBy(labelled(Metric.counter(name), label, labels), added)
-      })
-      const gauges = gaugesOf(stats).map(([name, value, labels]) =>
-        Metric.set(labelled(Metric.gauge(name), label, labels), value)
+        return added
+      }
+      const counters = Families.countersOf(stats).map(({ labels, name, value }) =>
+        Metric.incrementBy(
+          labelled(Metric.counter(name, { description: Families.help[name] ?? name }), label, labels),
+          since(`${name} ${JSON.stringify(labels)}`, value)
+        )
       )
-      return Effect.all([...counters, ...gauges], { discard: true })
+      const gauges = Families.gaugesOf(stats).map(({ labels, name, value }) =>
+        Metric.set(labelled(Metric.gauge(name, { description: Families.help[name] ?? name }), label, labels), value)
+      )
+      // a load is a matter of milliseconds: there are never many of them to tell
+      const times = stats.loadTimes.flatMap(([below, count]) =>
+        Array.from({ length: since(`loads below ${below}`, count) }, () =>
+          Metric.update(Metric.tagged(loadTimes, "cache", label), below / 1_000)
+        )
+      )
+      return Effect.all([...counters, ...gauges, ...times], { discard: true })
     })
 }

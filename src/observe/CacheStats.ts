@@ -28,6 +28,9 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type * as CacheError from "../CacheError.js"
+import type * as CacheExplanation from "../CacheExplanation.js"
+import type * as CacheStore from "../CacheStore.js"
 
 /**
  * How much one tier holds for a cache: entries that may still be served, and their bytes.
@@ -284,6 +287,29 @@ export const changes = <R>(
 export interface Registered {
   readonly name: string
   readonly stats: Effect.Effect<CacheStats>
+  readonly controls: Controls
+}
+
+/**
+ * What can be done with a cache whose types are not known: keys are their texts, as stores have them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Controls {
+  /** Asks the store for next to nothing: fails when the store does. */
+  readonly probe: Effect.Effect<void, CacheError.StoreFailure>
+  readonly entries: Stream.Stream<CacheStore.Listed<unknown, unknown>, CacheError.StoreFailure>
+  readonly explain: (
+    key: string
+  ) => Effect.Effect<CacheExplanation.CacheExplanation<unknown, unknown>, CacheError.StoreFailure>
+  readonly invalidate: (keys: ReadonlyArray<string>) => Effect.Effect<void, CacheError.StoreFailure>
+  readonly invalidateTags: (tags: ReadonlyArray<string>) => Effect.Effect<void, CacheError.StoreFailure>
+  readonly invalidateGroup: (group: string) => Effect.Effect<void, CacheError.StoreFailure>
+  readonly invalidateAll: Effect.Effect<void, CacheError.StoreFailure>
+  readonly expire: (key: string) => Effect.Effect<void, CacheError.StoreFailure>
+  /** Answers how many entries there were. */
+  readonly clear: Effect.Effect<number, CacheError.StoreFailure>
 }
 
 /**
@@ -295,6 +321,8 @@ export interface Registered {
 export interface RegistryService {
   readonly join: (cache: Registered) => Effect.Effect<void, never, Scope.Scope>
   readonly caches: Effect.Effect<ReadonlyArray<Registered>>
+  /** Brings whatever is made of the caches' numbers, such as metrics, up to date. */
+  readonly settle: Effect.Effect<void>
 }
 
 /**
@@ -304,7 +332,7 @@ export interface RegistryService {
  * @category references
  */
 export class Registry extends Context.Reference<Registry>()("effect-larder/CacheStats/Registry", {
-  defaultValue: (): RegistryService => ({ join: () => Effect.void, caches: Effect.succeed([]) })
+  defaultValue: (): RegistryService => ({ join: () => Effect.void, caches: Effect.succeed([]), settle: Effect.void })
 }) {}
 
 /**
@@ -321,7 +349,8 @@ export const layer: Layer.Layer<Registry> = Layer.sync(Registry, () => {
         Effect.sync(() => void caches.add(cache)),
         () => Effect.sync(() => caches.delete(cache))
       ),
-    caches: Effect.sync(() => [...caches])
+    caches: Effect.sync(() => [...caches]),
+    settle: Effect.void
   }
 })
 

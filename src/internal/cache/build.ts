@@ -9,6 +9,7 @@ import type * as CacheStore from "../../CacheStore.js"
 import { groupTag } from "../groups.js"
 import * as CacheStats from "../../observe/CacheStats.js"
 import * as Batch from "./batch.js"
+import * as Controls from "./controls.js"
 import { Core } from "./core.js"
 import { explain } from "./explain.js"
 import type { Options } from "./options.js"
@@ -85,6 +86,6 @@ export const make = <K, A, E, R>(
     const core = new Core(yield* define(name, options))
     yield* Scope.addFinalizerExit(scope, () => core.close)
     const registry = yield* CacheStats.Registry
-    yield* registry.join({ name, stats: Operations.stats(core) })
+    yield* registry.join({ name, stats: Operations.stats(core), controls: Controls.make(core) })
     return toCache(core)
   })

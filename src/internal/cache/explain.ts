@@ -1,6 +1,7 @@
 /** Why a get of a key would hit or miss. Looks at everything, and changes nothing. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { CacheExplanation, Verdict } from "../../CacheExplanation.js"
 import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
@@ -65,14 +66,23 @@ export const explain = <K, A, E, R>(
   core: Core<K, A, E, R>,
   key: K
 ): Effect.Effect<CacheExplanation<A, E>, CacheError.StoreFailure | CacheError.KeyError> =>
-  Effect.withFiberRuntime((fiber) => {
+  Effect.suspend((): Effect.Effect<CacheExplanation<A, E>, CacheError.StoreFailure | CacheError.KeyError> => {
     const id = core.encode(key)
-    if (typeof id !== "string") return Effect.fail(id)
+    return typeof id === "string" ? explainId(core, id, Option.some(key)) : Effect.fail(id)
+  })
+
+/** By the text of a key, as a store has it; what depends on the key itself is told only where that is known. */
+export const explainId = <K, A, E, R>(
+  core: Core<K, A, E, R>,
+  id: string,
+  key: Option.Option<K>
+): Effect.Effect<CacheExplanation<A, E>, CacheError.StoreFailure> =>
+  Effect.withFiberRuntime((fiber) => {
     const settings = core.settingsOf(fiber)
     return Effect.map(core.definition.region.inspect(id), (tiers): CacheExplanation<A, E> => {
       const now = core.clock.now(fiber)
       const reasons = tiers.map((one) => `tier ${one.tier} (${one.store}): ${stateOf(one, settings, now)}`)
-      const bypass = bypassReason(core, key, settings)
+      const bypass = Option.isSome(key) ? bypassReason(core, key.value, settings) : undefined
       if (bypass !== undefined) return { verdict: "bypass", reasons: [...reasons, bypass], tiers }
       const verdict = judge(best(tiers), settings, now)
       if (verdict === "fresh" || verdict === "stale") {

@@ -203,7 +203,15 @@ export const invalidateMany = <K, A, E, R>(
 ): Effect.Effect<void, StoreFailure | CacheError.KeyError> =>
   Effect.suspend((): Effect.Effect<void, StoreFailure | CacheError.KeyError> => {
     const ids = encodeAll(core, Array.from(keys))
-    if (!("length" in ids)) return Effect.fail(ids)
+    return "length" in ids ? invalidateIds(core, ids) : Effect.fail(ids)
+  })
+
+/** By the texts of keys, as a store has them. */
+export const invalidateIds = <K, A, E, R>(
+  core: Core<K, A, E, R>,
+  ids: ReadonlyArray<string>
+): Effect.Effect<void, StoreFailure> =>
+  Effect.suspend(() => {
     const here = hereOf(core)
     if (ids.length === 0) return Effect.void
     const done =
@@ -253,7 +261,11 @@ export const expire = <K, A, E, R>(
 ): Effect.Effect<void, StoreFailure | CacheError.KeyError> =>
   Effect.suspend((): Effect.Effect<void, StoreFailure | CacheError.KeyError> => {
     const id = core.encode(key)
-    if (typeof id !== "string") return Effect.fail(id)
+    return typeof id === "string" ? expireId(core, id) : Effect.fail(id)
+  })
+
+export const expireId = <K, A, E, R>(core: Core<K, A, E, R>, id: string): Effect.Effect<void, StoreFailure> =>
+  Effect.suspend((): Effect.Effect<void, StoreFailure> => {
     return core.loader.overtake(
       [id],
       Effect.flatMap(readWithEpoch(core, id), ({ epoch, found }) =>
