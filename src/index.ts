@@ -28,6 +28,14 @@ export * as Cache from "./Cache.js"
 export * as CacheAdmin from "./CacheAdmin.js"
 
 /**
+ * Warnings before it hurts: rules over what caches did in the last while, told once when they begin to be broken and once
+ * when they hold again.
+ *
+ * @since 0.1.0
+ */
+export * as CacheAlerts from "./observe/CacheAlerts.js"
+
+/**
  * Loads that go together: lookups of many keys at once, and caches as sources of batched requests.
  *
  * @since 0.1.0

@@ -71,7 +71,9 @@ const hasWideKey = (value: unknown): boolean =>
   typeof value === "object" &&
   value !== null &&
   !ArrayBuffer.isView(value) &&
-  Object.entries(value).some(([key, child]) => Text.isWide(key) || hasWideKey(child))
+  Object.entries(value as Readonly<Record<string, unknown>>).some(
+    ([key, child]) => Text.isWide(key) || hasWideKey(child)
+  )
 
 const packed = (form: number, value: unknown): Uint8Array => {
   const bytes = packr.pack(value)

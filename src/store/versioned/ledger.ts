@@ -10,7 +10,7 @@ export const tries = 100
 type Failing<A> = Effect.Effect<A, CacheError.StoreFailure>
 
 /** A change of the state. */
-export interface Change {
+interface Change {
   readonly before: Rows.State
   readonly after: Rows.State
 }
@@ -27,9 +27,9 @@ export class Ledger {
   private change(
     operation: string,
     to: (state: Rows.State) => Rows.State
-  ): Failing<{ before: Rows.State; after: Rows.State }> {
+  ): Failing<Change> {
     const { items, names } = this
-    const again = (left: number): Failing<{ before: Rows.State; after: Rows.State }> =>
+    const again = (left: number): Failing<Change> =>
       Effect.flatMap(items.claim(operation, [names.state], []), ({ items: [item] }) => {
         const before = Rows.decodeState(item!.bytes) ?? this.begun()
         const after = to(before)
