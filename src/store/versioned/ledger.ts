@@ -24,10 +24,7 @@ export class Ledger {
   ) {}
 
   /** Changes the state, and begins the region where there is none. Answers what it was, and is. */
-  private change(
-    operation: string,
-    to: (state: Rows.State) => Rows.State
-  ): Failing<Change> {
+  private change(operation: string, to: (state: Rows.State) => Rows.State): Failing<Change> {
     const { items, names } = this
     const again = (left: number): Failing<Change> =>
       Effect.flatMap(items.claim(operation, [names.state], []), ({ items: [item] }) => {
