@@ -115,6 +115,13 @@ export * as CacheKeyValueStore from "./integration/CacheKeyValueStore.js"
 export * as CacheKeyv from "./integration/CacheKeyv.js"
 
 /**
+ * Logs that are kept: a file that does not grow for ever, and a line every so often of what caches did.
+ *
+ * @since 0.1.0
+ */
+export * as CacheLog from "./observe/CacheLog.js"
+
+/**
  * The numbers of caches as Effect `Metric`s, for whatever exports those.
  *
  * @since 0.1.0

@@ -307,6 +307,23 @@ describe.skipIf(!Redis.isThere)("RedisStore", () => {
     })
   )
 
+  it.scoped("twenty thousand cold keys at once are loaded and stored, and their writes go together", () =>
+    Effect.gen(function* () {
+      const mine = yield* Redis.make()
+      const context = yield* Layer.build(RedisStore.layer({ url: urlOf(mine), timeout: "30 seconds" }))
+      const { cache: made, state } = counted()
+      const cache = yield* Effect.provide(made, context)
+      const keys = Array.from({ length: 20_000 }, (_, n) => `key ${n}`)
+      yield* cache.getMany(keys)
+      assert.strictEqual((yield* cache.stats).storeFailures, 0)
+      assert.strictEqual((yield* cache.stats).tiers[0]?.entries, 20_000)
+      yield* cache.getMany(keys)
+      assert.strictEqual(state.loads, 20_000)
+      const scripts = Number(/cmdstat_evalsha:calls=(\d+)/.exec(yield* Redis.say(mine.port, "INFO commandstats"))?.[1])
+      assert.isBelow(scripts, 2_000)
+    })
+  )
+
   it.scoped("lists what there is, once, whatever the names are", () =>
     Effect.gen(function* () {
       const context = yield* Layer.build(RedisStore.layer({ url: urlOf(server), prefix: "list" }))

@@ -22,6 +22,9 @@ import * as Scripts from "./scripts.js"
 /** Keys that the server looks at in one step of a listing. */
 const page = 1_000
 
+/** Entries that one script writes: nobody else is served by the server meanwhile. */
+const atOnce = 200
+
 /** Longer than Redis can count: for ever. */
 const longest = 2 ** 52
 
@@ -102,6 +105,31 @@ export const make = (
     const entryOf = (key: string): string => names.entries + encodeText(key)
     const run = (script: string, keys: ReadonlyArray<string>, parameters: ReadonlyArray<string | Buffer>) =>
       client.run(script, [...own, ...keys], [region.fresh(), ...parameters])
+    const store = (rows: ReadonlyArray<CacheStore.RowWrite>, now: number) =>
+      run(
+        Scripts.set,
+        rows.map((row) => entryOf(row.key)),
+        rows.flatMap((row) => [
+          row.since === undefined ? "" : region.incarnations.textOf(row.since),
+          String(slotOf(row.key, Scripts.slots)),
+          lifeText(row.reclaimAt, now),
+          String(row.tags.length),
+          ...row.tags.map(encodeText),
+          encodeRow(region.mark, row)
+        ])
+      )
+    const writes = new Gather((asks: ReadonlyArray<ReadonlyArray<CacheStore.RowWrite>>) =>
+      Effect.flatMap(steadyMillis, (now) => {
+        const all = asks.flat()
+        const parts = Array.from({ length: Math.ceil(all.length / atOnce) }, (_, part) =>
+          all.slice(part * atOnce, (part + 1) * atOnce)
+        )
+        return Effect.as(
+          limited("set", () => Promise.all(parts.map((rows) => store(rows, now)))),
+          asks.map(() => undefined)
+        )
+      })
+    )
     const outdate = () => run(Scripts.outdate, [], []) as Promise<[oldest: string, epoch: string]>
 
     /** Outdated at once; then removed, step by step, which may take as long as it likes. */
@@ -120,26 +148,7 @@ export const make = (
     return {
       getMany: (keys) => reads.ask(keys),
 
-      setMany: (rows) =>
-        Effect.flatMap(steadyMillis, (now) =>
-          Effect.asVoid(
-            limited("set", () => {
-              const parameters = rows.flatMap((row) => [
-                row.since === undefined ? "" : region.incarnations.textOf(row.since),
-                String(slotOf(row.key, Scripts.slots)),
-                lifeText(row.reclaimAt, now),
-                String(row.tags.length),
-                ...row.tags.map(encodeText),
-                encodeRow(region.mark, row)
-              ])
-              return run(
-                Scripts.set,
-                rows.map((row) => entryOf(row.key)),
-                parameters
-              )
-            })
-          )
-        ),
+      setMany: (rows) => writes.ask(rows),
 
       deleteMany: (keys) =>
         keys.length === 0

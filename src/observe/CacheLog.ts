@@ -1,0 +1,255 @@
+/**
+ * Logs that are kept: a file that does not grow for ever, and a line every so often of what caches did.
+ *
+ * Everything the library logs goes through Effect's own `Logger`, so whatever a program has for its logs works for these.
+ *
+ * @since 0.1.0
+ */
+import { FileSystem } from "@effect/platform/FileSystem"
+import { Path } from "@effect/platform/Path"
+import type { PlatformError } from "@effect/platform/Error"
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as CacheError from "../CacheError.js"
+import * as Check from "../internal/options.js"
+import * as CacheStats from "./CacheStats.js"
+
+/**
+ * Where the file is, and how much is kept.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FileOptions {
+  /** The file that is written to. Its folder is made if there is none. Older files lie beside it, with a date in their name. */
+  readonly filename: string
+  /** How large it may become before it is put aside, in bytes. Default: 10 000 000. */
+  readonly maxBytes?: number | undefined
+  /** How long older files are kept. Default: 1 week. */
+  readonly maxAge?: Duration.DurationInput | undefined
+  /** How many older files are kept. Default: 100. */
+  readonly maxFiles?: number | undefined
+  /** Whether older files are compressed. Default: true. */
+  readonly gzip?: boolean | undefined
+  /** How long lines may wait until they are written together. Default: 1 second. */
+  readonly flushEvery?: Duration.DurationInput | undefined
+}
+
+const nonEmpty: Check.Check = (value) =>
+  typeof value === "string" && value.trim() === value && value.length > 0
+    ? undefined
+    : { reason: "must be the path of a file", hint: 'give a path such as "logs/app.log"' }
+
+const compressed = (bytes: Uint8Array): Effect.Effect<Uint8Array> =>
+  Effect.promise(async () => {
+    const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new CompressionStream("gzip"))
+    return new Uint8Array(await new Response(stream).arrayBuffer())
+  })
+
+/** A moment as a part of a file's name that sorts by time. */
+const stamp = (millis: number): string => new Date(millis).toISOString().replaceAll(":", "-")
+
+const momentIn = (name: string): number | undefined => {
+  const found = /\.(\d{4}-\d\d-\d\dT)(\d\d)-(\d\d)-(\d\d\.\d{3}Z)(?:-\d+)?(?:\.gz)?$/.exec(name)
+  return found === null ? undefined : Date.parse(`${found[1]}${found[2]}:${found[3]}:${found[4]}`)
+}
+
+interface Settings {
+  readonly filename: string
+  readonly maxBytes: number
+  readonly maxAge: number
+  readonly maxFiles: number
+  readonly gzip: boolean
+}
+
+/** One file, and those that it was before. */
+class Rotation {
+  private size = 0
+  private turns = 0
+
+  constructor(
+    private readonly fs: FileSystem,
+    private readonly path: Path,
+    private readonly settings: Settings
+  ) {}
+
+  get open(): Effect.Effect<void, PlatformError> {
+    return Effect.gen(this, function* () {
+      const { filename } = this.settings
+      yield* this.fs.makeDirectory(this.path.dirname(filename), { recursive: true })
+      const found = yield* Effect.option(this.fs.stat(filename))
+      this.size = Option.isSome(found) ? Number(found.value.size) : 0
+    })
+  }
+
+  /** Written at its end; put aside first if it would become too large. */
+  write(lines: ReadonlyArray<string>): Effect.Effect<void, PlatformError> {
+    return Effect.gen(this, function* () {
+      const bytes = new TextEncoder().encode(lines.map((line) => `${line}\n`).join(""))
+      if (this.size > 0 && this.size + bytes.length > this.settings.maxBytes) yield* this.rotate
+      yield* this.fs.writeFile(this.settings.filename, bytes, { flag: "a" })
+      this.size += bytes.length
+    })
+  }
+
+  private get rotate(): Effect.Effect<void, PlatformError> {
+    return Effect.gen(this, function* () {
+      const { filename, gzip } = this.settings
+      const now = yield* Clock.currentTimeMillis
+      // two within a millisecond have two names
+      const aside = `${filename}.${stamp(now)}-${++this.turns}`
+      yield* this.fs.rename(filename, aside)
+      this.size = 0
+      if (gzip) {
+        yield* this.fs.writeFile(`${aside}.gz`, yield* compressed(yield* this.fs.readFile(aside)))
+        yield* this.fs.remove(aside)
+      }
+      yield* this.prune(now)
+    })
+  }
+
+  /** Only what bears this file's name and a date is ever removed. */
+  private prune(now: number): Effect.Effect<void, PlatformError> {
+    return Effect.gen(this, function* () {
+      const { filename, maxAge, maxFiles } = this.settings
+      const folder = this.path.dirname(filename)
+      const start = `${this.path.basename(filename)}.`
+      const older = (yield* this.fs.readDirectory(folder))
+        .flatMap((name) => {
+          const moment = name.startsWith(start) ? momentIn(name) : undefined
+          return moment === undefined ? [] : [{ name, moment }]
+        })
+        .sort((a, b) => b.moment - a.moment || (a.name < b.name ? 1 : -1))
+      const gone = older.filter(({ moment }, place) => place >= maxFiles || now - moment > maxAge)
+      yield* Effect.forEach(gone, ({ name }) => this.fs.remove(this.path.join(folder, name)), { discard: true })
+    })
+  }
+}
+
+/**
+ * A logger beside those that there are, which writes a line of JSON for each log into a file. When the file is as large as it
+ * may be it is put aside, compressed, and what is too old or too many is removed.
+ *
+ * A disk that is full costs lines and harms nothing: it is told to the other loggers, once until it is well again. Options
+ * are checked when the Layer is built: `InvalidConfig`; `PathError` tells that the folder cannot be made.
+ *
+ * @example
+ * ```ts
+ * import * as NodeContext from "@effect/platform-node/NodeContext"
+ * import { Effect, Layer } from "effect"
+ * import { CacheLog } from "effect-larder"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const Log = CacheLog.layerFile({ filename: join(tmpdir(), "effect-larder-example", "app.log"), maxAge: "3 days" })
+ *
+ * Effect.log("ready").pipe(Effect.provide(Log.pipe(Layer.provide(NodeContext.layer))), Effect.runPromise)
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerFile = (
+  options: FileOptions
+): Layer.Layer<never, CacheError.InvalidConfig | CacheError.PathError, FileSystem | Path> =>
+  Layer.unwrapScoped(
+    Effect.gen(function* () {
+      const { flushEvery = "1 second", gzip = true, maxAge = "7 days", maxBytes = 10_000_000, maxFiles = 100 } = options
+      yield* Check.check(
+        { ...options },
+        {
+          filename: nonEmpty,
+          maxBytes: Check.positiveInteger,
+          maxAge: Check.positiveDuration,
+          maxFiles: Check.positiveInteger,
+          gzip: Check.boolean,
+          flushEvery: Check.positiveDuration
+        }
+      )
+      const settings = { filename: options.filename, maxBytes, maxAge: Check.millisOf(maxAge), maxFiles, gzip }
+      const rotation = new Rotation(yield* FileSystem, yield* Path, settings)
+      yield* Effect.mapError(
+        rotation.open,
+        (cause) =>
+          new CacheError.PathError({
+            path: options.filename,
+            reason: cause.message,
+            hint: "give the path of a file that this process may make and write to",
+            cause
+          })
+      )
+      let isWell = true
+      // one after the other, and to its end: the last lines come while others are being written
+      const turn = yield* Effect.makeSemaphore(1)
+      const write = (lines: Array<string>): Effect.Effect<void> =>
+        lines.length === 0
+          ? Effect.void
+          : Effect.matchEffect(Effect.uninterruptible(turn.withPermits(1)(rotation.write(lines))), {
+              onSuccess: () => Effect.sync(() => void (isWell = true)),
+              onFailure: ({ message }) =>
+                Effect.suspend(() => {
+                  const isNew = isWell
+                  isWell = false
+                  // the other loggers hear it; this one cannot tell that it cannot tell
+                  return isNew
+                    ? Effect.logWarning(`larder: the log ${options.filename} cannot be written: ${message}`)
+                    : Effect.void
+                })
+            })
+      return Logger.addScoped(Logger.batched(Logger.jsonLogger, flushEvery, write))
+    })
+  )
+
+const percent = (part: number): string => `${(100 * part).toFixed(1)} %`
+
+const lineOf = (stats: CacheStats.CacheStats): string =>
+  `larder: ${stats.name}: ${stats.gets} gets, ${percent(stats.hitRatio)} hits, ${stats.loads} loads` +
+  ` (${stats.loadFailures} failed, mean ${stats.meanLoadMillis.toFixed(1)} ms, p95 ${stats.loadPercentile(0.95).toFixed(1)} ms)`
+
+/**
+ * Logs, every so often, what each cache of the registry (`CacheStats.layer`, `CacheMetrics.layer`) did since the last time: a
+ * line for each that was asked at all. Default: every minute. An interval that is none is `InvalidConfig`.
+ *
+ * @example
+ * ```ts
+ * import { CacheLog, CacheStats } from "effect-larder"
+ * import { Layer } from "effect"
+ *
+ * export const Watched = CacheLog.layerSummary({ every: "5 minutes" }).pipe(Layer.provideMerge(CacheStats.layer))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerSummary = (
+  options: { readonly every?: Duration.DurationInput | undefined } = {}
+): Layer.Layer<never, CacheError.InvalidConfig> =>
+  Layer.scopedDiscard(
+    Effect.gen(function* () {
+      const { every = "1 minute" } = options
+      yield* Check.check({ ...options }, { every: Check.positiveDuration })
+      const { caches } = yield* CacheStats.Registry
+      const seen = new WeakMap<CacheStats.Registered, CacheStats.CacheStats>()
+      const tell = (cache: CacheStats.Registered): Effect.Effect<void> =>
+        Effect.flatMap(cache.stats, (now) => {
+          const before = seen.get(cache)
+          seen.set(cache, now)
+          const since = before === undefined ? now : CacheStats.diff(now, before)
+          return since.gets === 0
+            ? Effect.void
+            : Effect.annotateLogs(Effect.logInfo(lineOf(since)), {
+                cache: since.name,
+                gets: since.gets,
+                hitRatio: since.hitRatio,
+                loads: since.loads
+              })
+        })
+      const all = Effect.flatMap(caches, (known) => Effect.forEach(known, tell, { discard: true }))
+      yield* Effect.forkScoped(Effect.schedule(all, Schedule.spaced(every)))
+    })
+  )
