@@ -220,6 +220,14 @@ const fences: Record<string, Law> = {
     yield* Regions.put(region, "k", "late", { since })
     assert.deepStrictEqual(yield* Regions.values(region, "k"), ["set"])
   }),
+  "a load does not replace one that started after it": Effect.gen(function* () {
+    const region = yield* Regions.open("fences")
+    const since = yield* Regions.epochOf(region)
+    yield* region.deleteMany(["other"])
+    yield* Regions.put(region, "k", "younger", { since: yield* Regions.epochOf(region) })
+    yield* Regions.put(region, "k", "older", { since })
+    assert.deepStrictEqual(yield* Regions.values(region, "k"), ["younger"])
+  }),
   ...Object.fromEntries(
     Object.entries(invalidations).map(([when, invalidate]): [string, Law] => [
       `drops a load that was under way when ${when}`,

@@ -59,6 +59,14 @@ const diagnoses: ReadonlyArray<readonly [RegExp, Diagnosis]> = [
       hint: "start it without no_lru_crawler; clear and the listing of entries need it"
     }
   ],
+  [
+    /^BADCLASS/,
+    {
+      reason: "the server cannot list its items by their table",
+      transient: false,
+      hint: "use memcached 1.6.18 or later; clear and the listing of entries need it"
+    }
+  ],
   [/^BUSY/, { reason: "the server is busy with another listing", transient: true, hint: "try again" }]
 ]
 

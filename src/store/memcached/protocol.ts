@@ -38,8 +38,11 @@ export const signIn = (user: string, password: string): Command => {
   return [`set auth 0 0 ${secret.length}\r\n`, secret, "\r\n"]
 }
 
-/** Tells of all items. Answered with lines, of which the last is `END`, on a connection of its own. */
-export const dump: Command = ["lru_crawler metadump all\r\n"]
+/**
+ * Tells of all items, by the table that finds them: by age (`all`) those would be missed that grow older or younger
+ * meanwhile. Answered with lines, of which the last is `END`, on a connection of its own.
+ */
+export const dump: Command = ["lru_crawler metadump hash\r\n"]
 
 /** The version that a `claim` answered with. */
 export const versionIn = ({ flags }: Answer): string => /(?:^| )c(\d+)/.exec(flags)?.[1] ?? ""
