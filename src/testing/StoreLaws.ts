@@ -223,6 +223,7 @@ const fences: Record<string, Law> = {
   "a load does not replace one that started after it": Effect.gen(function* () {
     const region = yield* Regions.open("fences")
     const since = yield* Regions.epochOf(region)
+    yield* Regions.put(region, "k", "first", { since })
     yield* region.deleteMany(["other"])
     yield* Regions.put(region, "k", "younger", { since: yield* Regions.epochOf(region) })
     yield* Regions.put(region, "k", "older", { since })
