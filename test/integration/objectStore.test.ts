@@ -207,7 +207,7 @@ describe("ObjectStore", () => {
       assert.match((gone as CacheError.StoreUnavailable).message, /ECONNREFUSED/)
       assert.strictEqual(
         (gone as CacheError.StoreUnavailable).hint,
-        "check that http://127.0.0.1:9/larder can be reached"
+        "check that a server runs at http://127.0.0.1:9/larder and can be reached"
       )
     })
   )

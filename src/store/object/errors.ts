@@ -1,6 +1,5 @@
 /** What goes wrong with a service of objects, in this project's words. */
-import * as CacheError from "../../CacheError.js"
-import { type Diagnosis, firstOf } from "../internal/diagnosis.js"
+import { type Diagnosis, firstOf, told } from "../internal/diagnosis.js"
 
 /** The store's name in errors, spans and logs. */
 export const storeName = "ObjectStore"
@@ -57,17 +56,5 @@ const diagnose = (given: unknown): Diagnosis => {
   }
 }
 
-/** A request failed. */
-export const ofRequest = (operation: string, cause: unknown): CacheError.StoreError =>
-  new CacheError.StoreError({ store: storeName, operation, ...diagnose(cause), cause })
-
-/** The bucket cannot be used. `where` names it. */
-export const ofOpening = (where: string, cause: unknown): CacheError.StoreUnavailable => {
-  const { hint, reason } = diagnose(cause)
-  return new CacheError.StoreUnavailable({
-    store: storeName,
-    reason: reason.includes(where) ? reason : `${reason} (${where})`,
-    hint: hint === unreachable ? `check that ${where} can be reached` : hint,
-    cause
-  })
-}
+/** How an operation that failed, and a server that cannot be used, are told. */
+export const { ofConnecting: ofOpening, ofOperation: ofRequest } = told(storeName, diagnose, unreachable)

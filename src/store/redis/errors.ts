@@ -1,6 +1,5 @@
 /** What goes wrong with Redis, in this project's words. The driver's errors stop here: they become the `cause`. */
-import * as CacheError from "../../CacheError.js"
-import { type Diagnosis, firstOf } from "../internal/diagnosis.js"
+import { type Diagnosis, firstOf, told } from "../internal/diagnosis.js"
 
 /** The store's name in errors, spans and logs. */
 export const storeName = "RedisStore"
@@ -76,17 +75,5 @@ const diagnose = (given: unknown): Diagnosis => {
   return { reason, transient: isOfNetwork, hint: isOfNetwork ? unreachable : "see the cause" }
 }
 
-/** A command failed. */
-export const ofCommand = (operation: string, cause: unknown): CacheError.StoreError =>
-  new CacheError.StoreError({ store: storeName, operation, ...diagnose(cause), cause })
-
-/** No connection can be made, or none that can be used. `where` names the server, without its password. */
-export const ofConnecting = (where: string, cause: unknown): CacheError.StoreUnavailable => {
-  const { hint, reason } = diagnose(cause)
-  return new CacheError.StoreUnavailable({
-    store: storeName,
-    reason: reason.includes(where) ? reason : `${reason} (${where})`,
-    hint: hint === unreachable ? `check that a server runs at ${where} and can be reached` : hint,
-    cause
-  })
-}
+/** How an operation that failed, and a server that cannot be used, are told. */
+export const { ofConnecting, ofOperation: ofCommand } = told(storeName, diagnose, unreachable)
