@@ -174,6 +174,32 @@ describe.skipIf(!Memcached.isThere)("MemcachedStore", () => {
     })
   )
 
+  it.scoped("an older load is not stored after a write that was evicted since", () =>
+    Effect.gen(function* () {
+      const layer = MemcachedStore.layer({ url: urlOf(server), prefix: "evicted" })
+      const region = yield* Effect.provide(Regions.open("region"), yield* Layer.build(layer))
+      yield* Regions.put(region, "k", "first")
+      const since = yield* Regions.epochOf(region)
+      yield* Regions.put(region, "k", "set")
+      assert.include(yield* Memcached.say(server.port, "delete evicted:entry/region/k"), "DELETED")
+      yield* Regions.put(region, "k", "late", { since })
+      assert.deepStrictEqual(yield* Regions.values(region, "k"), [undefined])
+    })
+  )
+
+  it.scoped("pieces without number are no entry", () =>
+    Effect.gen(function* () {
+      const layer = MemcachedStore.layer({ url: urlOf(server), prefix: "pieces" })
+      const made = counted()
+      const cache = yield* openedOn(layer, made)
+      yield* cache.get("a")
+      const head = `\u0001${"n".repeat(12)}\u007f\u007f\u007f\u007f\u0001\u0000\u0000\u0000x`
+      assert.include(yield* Memcached.say(server.port, `ms pieces:entry/counted/a ${head.length}\r\n${head}`), "HD")
+      assert.strictEqual(yield* cache.get("a"), "a2")
+      assert.strictEqual(yield* cache.get("a"), "a2")
+    })
+  )
+
   it.scoped("entries that end in more than thirty days are kept; those that end soon go by themselves", () =>
     Effect.gen(function* () {
       const layer = MemcachedStore.layer({ url: urlOf(server), prefix: "lives" })

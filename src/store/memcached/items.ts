@@ -53,11 +53,15 @@ interface Pieces {
   readonly first: Buffer
 }
 
-const piecesIn = (value: Buffer): Pieces => ({
-  nonce: value.toString("latin1", 1, 13),
-  count: value.readUInt32LE(13),
-  first: value.subarray(headSize)
-})
+/** Nothing, if it is not what was written: what has rotted may say that there are thousands of millions of them. */
+const piecesIn = (value: Buffer, maxValueBytes: number): Pieces | undefined => {
+  if (value.length < headSize) return undefined
+  const [count, size] = [value.readUInt32LE(13), value.readUInt32LE(17)]
+  const first = value.subarray(headSize)
+  return first.length === size && count > 0 && (count - 1) * size < maxValueBytes
+    ? { nonce: value.toString("latin1", 1, 13), count, first }
+    : undefined
+}
 
 const pieceKey = (key: string, nonce: string, place: number): string => `${key}|${nonce}|${place}`
 
@@ -74,8 +78,9 @@ class Shelf {
   private async assembled(key: string, value: Buffer | undefined): Promise<Uint8Array | undefined> {
     if (value === undefined || value.length === 0) return undefined
     if (value[0] === whole) return plain(value.subarray(1))
-    if (value[0] !== inPieces || value.length < headSize) return undefined
-    const { count, first, nonce } = piecesIn(value)
+    const pieces = value[0] === inPieces ? piecesIn(value, this.options.maxValueBytes) : undefined
+    if (pieces === undefined) return undefined
+    const { count, first, nonce } = pieces
     const others = Array.from({ length: count - 1 }, (_, index) => Protocol.read(pieceKey(key, nonce, index + 1)))
     const found = (await this.options.client.send(others)).map((answer) => checked(answer).value)
     return found.every((one) => one !== undefined) ? plain(Buffer.concat([first, ...found])) : undefined
@@ -148,7 +153,7 @@ class Shelf {
     for (const answer of answers) checked(answer)
   }
 
-  /** All of them before the first is told: the server loses its way through its items while some are removed. */
+  /** All of them before the first is told: the connection is not held open while somebody works through them. */
   async list(start: string): Promise<ReadonlyArray<string>> {
     const { location, prefix } = this.options
     const wanted = this.keyOf(start)
