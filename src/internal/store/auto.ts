@@ -47,6 +47,61 @@ export type Place<A, E> = (entry: Entry<A, E>) => Effect.Effect<number, CacheErr
 const epochOf = (since: CacheStore.Epoch | undefined, place: number): CacheStore.Epoch | undefined =>
   typeof since === "object" ? since[place] : since
 
+const keysOf = <A, E>(writes: ReadonlyArray<Write<A, E>>): ReadonlyArray<string> => writes.map(({ key }) => key)
+
+/** Writes, each into its part, while nobody else writes the same keys. */
+const writer = <A, E>(parts: ReadonlyArray<Region<A, E>>, placeOf: Place<A, E>) => {
+  const others = (chosen: number) => parts.filter((_, place) => place !== chosen)
+
+  /** The keys are fenced everywhere, so that no load that began before this is stored anywhere. */
+  const setExplicitly = (writes: ReadonlyArray<Write<A, E>>, chosen: number) =>
+    Effect.zipRight(
+      Effect.forEach(others(chosen), (part) => part.deleteMany(keysOf(writes)), { discard: true }),
+      parts[chosen]!.setMany(writes)
+    )
+
+  /** What is elsewhere goes only if the load was taken: that it is dropped may be because of what is elsewhere. */
+  const setLoaded = (writes: ReadonlyArray<Write<A, E>>, chosen: number) =>
+    Effect.gen(function* () {
+      const part = parts[chosen]!
+      const elsewhere = yield* Effect.forEach(others(chosen), (other) =>
+        Effect.map(other.getMany(keysOf(writes)), ({ found }) => ({
+          other,
+          there: writes.filter((_, index) => found[index] !== undefined)
+        }))
+      )
+      yield* part.setMany(writes.map((write) => ({ ...write, since: epochOf(write.since, chosen) })))
+      for (const { other, there } of elsewhere) {
+        if (there.length === 0) continue
+        const { found } = yield* part.getMany(keysOf(there))
+        const taken = there.filter(
+          ({ entry }, index) => (found[index]?.entry.createdAt ?? -Infinity) >= entry.createdAt
+        )
+        if (taken.length > 0) yield* other.deleteMany(keysOf(taken))
+      }
+    })
+
+  /** Those that go to the same part go there together. */
+  return (writes: ReadonlyArray<Write<A, E>>): Effect.Effect<void, Failure | CacheError.CodecError> =>
+    Effect.flatMap(
+      Effect.forEach(writes, ({ entry }) => placeOf(entry)),
+      (places) =>
+        Effect.forEach(
+          parts.keys(),
+          (chosen) => {
+            const own = writes.filter((_, index) => places[index] === chosen)
+            const explicit = own.filter(({ since }) => since === undefined)
+            const loaded = own.filter(({ since }) => since !== undefined)
+            return Effect.zipRight(
+              loaded.length === 0 ? Effect.void : setLoaded(loaded, chosen),
+              explicit.length === 0 ? Effect.void : setExplicitly(explicit, chosen)
+            )
+          },
+          { discard: true }
+        )
+    )
+}
+
 export const make = <A, E>(name: string, parts: ReadonlyArray<Region<A, E>>, placeOf: Place<A, E>): Region<A, E> => {
   const turns = new KeyTurns()
   const offsets = parts.map((_, place) => parts.slice(0, place).reduce((sum, { tiers }) => sum + tiers, 0))
@@ -89,33 +144,7 @@ export const make = <A, E>(name: string, parts: ReadonlyArray<Region<A, E>>, pla
       return { epoch: epochs, found, failure }
     })
 
-  const others = (chosen: number) => parts.filter((_, place) => place !== chosen)
-  const has = (part: Region<A, E>, key: string) => Effect.map(part.getMany([key]), ({ found }) => found[0]?.entry)
-
-  /** The key is fenced everywhere, so that no load that began before this is stored anywhere. */
-  const setExplicitly = (write: Write<A, E>, chosen: number) =>
-    Effect.zipRight(
-      Effect.forEach(others(chosen), (part) => part.deleteMany([write.key]), { discard: true }),
-      parts[chosen]!.setMany([write])
-    )
-
-  /** What is elsewhere goes only if the load was taken: that it is dropped may be because of what is elsewhere. */
-  const setLoaded = (write: Write<A, E>, chosen: number) =>
-    Effect.gen(function* () {
-      const elsewhere = yield* Effect.filter(others(chosen), (part) =>
-        Effect.map(has(part, write.key), (it) => it !== undefined)
-      )
-      yield* parts[chosen]!.setMany([{ ...write, since: epochOf(write.since, chosen) }])
-      if (elsewhere.length === 0) return
-      const there = yield* has(parts[chosen]!, write.key)
-      if (there === undefined || there.createdAt < write.entry.createdAt) return
-      yield* Effect.forEach(elsewhere, (part) => part.deleteMany([write.key]), { discard: true })
-    })
-
-  const set = (write: Write<A, E>): Effect.Effect<void, Failure | CacheError.CodecError> =>
-    Effect.flatMap(placeOf(write.entry), (place) =>
-      write.since === undefined ? setExplicitly(write, place) : setLoaded(write, place)
-    )
+  const setMany = writer(parts, placeOf)
 
   return {
     name,
@@ -123,7 +152,7 @@ export const make = <A, E>(name: string, parts: ReadonlyArray<Region<A, E>>, pla
     complete: false,
     tiers: parts.reduce((all, { tiers }) => all + tiers, 0),
     getMany,
-    setMany: (writes) => Effect.forEach(writes, (write) => turns.run([write.key], set(write)), { discard: true }),
+    setMany: (writes) => turns.run(keysOf(writes), setMany(writes)),
     deleteMany: (keys) =>
       turns.run(
         keys,
