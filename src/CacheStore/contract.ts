@@ -243,6 +243,22 @@ export interface RegionOptions<in out A, in out E> {
 }
 
 /**
+ * What a store of bytes has, as bytes: for tools that know no Schema, such as `StoreAdmin`. A program that caches has no
+ * use for it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Raw {
+  /** The names of the regions that there are, whoever opened them, in any order. */
+  readonly regions: Effect.Effect<ReadonlyArray<string>, CacheError.StoreFailure>
+  /** Opens a region, as `Service.region` does: one that is not there is made. */
+  readonly open: (
+    name: string
+  ) => Effect.Effect<Engine, CacheError.InvalidConfig | CacheError.StoreFailure, Scope.Scope>
+}
+
+/**
  * A store, as the service that `CacheStore` names.
  *
  * @since 0.1.0
@@ -263,6 +279,8 @@ export interface Service {
   readonly region: <A, E>(
     options: RegionOptions<A, E>
   ) => Effect.Effect<Region<A, E>, CacheError.InvalidConfig | CacheError.StoreFailure, Scope.Scope>
+  /** Its regions as bytes, where it is an engine that can list them, and nothing stands before it. */
+  readonly raw?: Raw | undefined
 }
 
 /**
@@ -384,11 +402,14 @@ export const make = (options: {
   readonly name: string
   readonly capabilities: Capabilities
   readonly open: (region: string) => Effect.Effect<Engine, CacheError.StoreFailure, Scope.Scope>
+  /** The names of all regions that there are, open or not: with it the store is one that `StoreAdmin` can look into. */
+  readonly regions?: Effect.Effect<ReadonlyArray<string>, CacheError.StoreFailure> | undefined
 }): Effect.Effect<Service, never, Scope.Scope> =>
   Effect.flatMap(CacheEvents.CacheEvents, (events) =>
     Store.make({
       name: options.name,
       capabilities: options.capabilities,
+      raw: options.regions && { regions: options.regions, open: options.open },
       open: ({ codec, name, timeToIdle = Infinity, timeToLive }) =>
         codec === undefined
           ? Effect.fail(

@@ -119,6 +119,7 @@ export const circuitBreaker =
           const breaker = breakerOf(service.name, options)
           return {
             ...service,
+            raw: undefined,
             region: (wanted) => Effect.map(service.region(wanted), (region) => Breaker.around(region, breaker).region)
           }
         })

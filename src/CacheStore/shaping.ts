@@ -37,7 +37,8 @@ export const prefixed =
         changeStore(layer, (service) => ({
           ...service,
           // names hold no control characters, so no name and no other prefix can make the same text
-          region: (options) => service.region({ ...options, name: `${prefix}${Store.prefixSeparator}${options.name}` })
+          region: (options) => service.region({ ...options, name: Store.prefixedName(prefix, options.name) }),
+          raw: service.raw && Store.prefixedRaw(prefix, service.raw)
         }))
       )
     )
@@ -232,6 +233,7 @@ const busy = (store: string, operation: string, concurrency: number): CacheError
 export const readOnly = <O, E, R>(layer: Layer.Layer<CacheStore | O, E, R>): Layer.Layer<CacheStore | O, E, R> =>
   changeStore(layer, (service) => ({
     ...service,
+    raw: undefined,
     capabilities: { ...service.capabilities, live: false },
     region: (options) => Effect.map(service.region(options), ReadOnly.make)
   }))
@@ -268,6 +270,7 @@ export const writeBehind =
         (_, events) =>
           changeStore(layer, (service) => ({
             ...service,
+            raw: undefined,
             capabilities: { ...service.capabilities, live: false },
             region: (wanted) =>
               Effect.flatMap(service.region(wanted), (region) =>

@@ -22,6 +22,7 @@ import * as Constants from "../internal/constants.js"
 import * as Check from "../internal/options.js"
 import * as Engine from "./file/engine.js"
 import { storeName } from "./file/errors.js"
+import * as Journal from "./file/journal.js"
 import * as Ownership from "./file/ownership.js"
 import { Shelf } from "./file/shelf.js"
 import * as Paths from "./internal/paths.js"
@@ -123,7 +124,8 @@ const make = (
     return yield* CacheStore.make({
       name: storeName,
       capabilities: descriptor.capabilities,
-      open: (region) => Effect.provideService(Engine.make(place, region), FileSystem.FileSystem, fs)
+      open: (region) => Effect.provideService(Engine.make(place, region), FileSystem.FileSystem, fs),
+      regions: Journal.regions(fs, directory)
     })
   })
 

@@ -116,7 +116,8 @@ const make = (
     return yield* CacheStore.make({
       name: storeName,
       capabilities: descriptor.capabilities,
-      open: (region) => Engine.make(connection, region)
+      open: (region) => Engine.make(connection, region),
+      regions: Engine.regions(connection)
     })
   })
 

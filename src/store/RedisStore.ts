@@ -156,7 +156,8 @@ const make = (
     return yield* CacheStore.make({
       name: Errors.storeName,
       capabilities: descriptor.capabilities,
-      open: (region) => Engine.make(client, limited, start, region)
+      open: (region) => Engine.make(client, limited, start, region),
+      regions: Engine.regions(client, limited, start)
     })
   })
 

@@ -167,7 +167,8 @@ const make = (
     CacheStore.make({
       name: storeName,
       capabilities: { live: false, ...capabilities },
-      open: (region) => Engine.make(connection, region, keep)
+      open: (region) => Engine.make(connection, region, keep),
+      regions: Engine.regions(connection)
     }),
     (store) => ({
       store,

@@ -244,6 +244,7 @@ export const over = <O, E, R>(
     const store = Context.get(built, CacheStore.CacheStore)
     const service: CacheStore.Service = {
       ...store,
+      raw: undefined,
       region: (options) =>
         state.around("open", () => {
           const corruption = new Corruption()

@@ -30,6 +30,7 @@ const aroundRegion = <A, E>(region: CacheStore.Region<A, E>, around: Around): Ca
 /** The same store with `around` applied to opening a region, and to each operation of the regions it opens. */
 export const aroundStore = (service: CacheStore.Service, around: Around): CacheStore.Service => ({
   ...service,
+  raw: undefined,
   region: (options) => Effect.map(around("open", service.region(options)), (region) => aroundRegion(region, around))
 })
 

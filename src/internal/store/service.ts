@@ -28,6 +28,19 @@ const nameTaken = (store: string, name: string): CacheError.InvalidConfig =>
 /** Stands between a prefix and what it is put before; see `CacheStore.prefixed`. No part has it: it is a control character. */
 export const prefixSeparator = "\u001f"
 
+export const prefixedName = (prefix: string, name: string): string => `${prefix}${prefixSeparator}${name}`
+
+/** Those of the regions that have the prefix, as they are called without it. */
+export const prefixedRaw = (prefix: string, { open, regions }: CacheStore.Raw): CacheStore.Raw => {
+  const start = prefixedName(prefix, "")
+  return {
+    regions: Effect.map(regions, (all) =>
+      all.flatMap((name) => (name.startsWith(start) ? name.slice(start.length) : []))
+    ),
+    open: (name) => open(prefixedName(prefix, name))
+  }
+}
+
 const checkName = (name: string): Effect.Effect<void, CacheError.InvalidConfig> =>
   Effect.forEach(name.split(prefixSeparator), (part) => Options.check({ name: part }, { name: Options.regionName }), {
     discard: true
@@ -43,6 +56,7 @@ export const make = (options: {
   readonly open: <A, E>(
     region: CacheStore.RegionOptions<A, E>
   ) => Effect.Effect<CacheStore.Region<A, E>, CacheError.InvalidConfig | CacheError.StoreFailure, Scope.Scope>
+  readonly raw?: CacheStore.Raw | undefined
 }): Effect.Effect<CacheStore.Service, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
@@ -54,6 +68,7 @@ export const make = (options: {
         isClosed = true
       })
     )
+    const { raw } = options
     const take = (name: string) =>
       Effect.acquireRelease(
         Effect.suspend((): Effect.Effect<void, CacheError.InvalidConfig | CacheError.StoreUnavailable> => {
@@ -64,14 +79,15 @@ export const make = (options: {
         }),
         () => Effect.sync(() => open.delete(name))
       )
+    const exclusively = (name: string) => Effect.zipRight(checkName(name), take(name))
     return {
       [TypeId]: TypeId,
       name: options.name,
       capabilities: options.capabilities,
       rejected: [],
       scope,
-      region: (region) =>
-        checkName(region.name).pipe(Effect.zipRight(take(region.name)), Effect.zipRight(options.open(region)))
+      region: (region) => Effect.zipRight(exclusively(region.name), options.open(region)),
+      raw: raw && { regions: raw.regions, open: (name) => Effect.zipRight(exclusively(name), raw.open(name)) }
     }
   })
 

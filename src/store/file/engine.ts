@@ -265,7 +265,7 @@ export const make = (
       fs.makeDirectory(absolute, { recursive: true, mode: modes.folder }),
       Errors.ofOperation("open")
     )
-    const journal = yield* Journal.open(absolute, { generation, durable, mode: modes.file })
+    const journal = yield* Journal.open(absolute, { region: name, generation, durable, mode: modes.file })
     for (const item of yield* list(fs, place, name, folder, journal.incarnation)) shelf.put(item)
     const region = new Region(fs, place, name, folder, journal)
     const { epochs } = journal

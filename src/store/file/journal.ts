@@ -8,6 +8,7 @@
  *
  * The counter itself is not written each time, but a ceiling that it has not reached; the next life begins there.
  */
+import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import { randomBytes } from "node:crypto"
@@ -15,6 +16,7 @@ import * as path from "node:path"
 import type * as CacheError from "../../CacheError.js"
 import { Epochs, type Lasting } from "../../internal/epochs.js"
 import { digestOf } from "../internal/mark.js"
+import * as Paths from "../internal/paths.js"
 import * as Errors from "./errors.js"
 
 /** How far ahead of the counter the ceiling is put. */
@@ -23,7 +25,7 @@ const stride = 2 ** 20
 const maxAppended = 20_000
 
 type Line =
-  | readonly ["head", generation: string, incarnation: string]
+  | readonly ["head", generation: string, incarnation: string, region: string]
   | readonly ["ceiling", epoch: number]
   | readonly ["all", epoch: number]
   | readonly ["floor", epoch: number]
@@ -79,6 +81,27 @@ const parse = (text: string, generation: string): State | undefined => {
   return { incarnation: head[2], lasting: { outdatedBefore, taggedFloor, tags: [...tags] }, ceiling }
 }
 
+const fileName = "epochs"
+
+/** The regions that have a folder with a journal in a store's directory. */
+export const regions = (
+  fs: FileSystem.FileSystem,
+  directory: string
+): Effect.Effect<ReadonlyArray<string>, CacheError.StoreError> => {
+  const regionIn = (folder: string): Effect.Effect<ReadonlyArray<string>, PlatformError> =>
+    fs.readFileString(path.join(directory, folder, fileName)).pipe(
+      Effect.map((text) => {
+        const head = read(text.slice(0, text.indexOf("\n")))
+        return head?.[0] === "head" ? [head[3]] : []
+      }),
+      Effect.catchIf(Errors.isMissing, () => Effect.succeed([]))
+    )
+  return fs.readDirectory(directory).pipe(
+    Effect.flatMap((names) => Effect.forEach(names.filter(Paths.isSafeName), regionIn)),
+    Effect.mapBoth({ onSuccess: (all) => all.flat(), onFailure: Errors.ofOperation("regions") })
+  )
+}
+
 export interface Journal {
   readonly incarnation: string
   readonly epochs: Epochs
@@ -90,11 +113,11 @@ export interface Journal {
 
 export const open = (
   folder: string,
-  options: { readonly generation: string; readonly durable: boolean; readonly mode: number }
+  options: { readonly region: string; readonly generation: string; readonly durable: boolean; readonly mode: number }
 ): Effect.Effect<Journal, CacheError.StoreError, FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
-    const file = path.join(folder, "epochs")
+    const file = path.join(folder, fileName)
     const found = yield* Effect.orElseSucceed(fs.readFileString(file), () => "")
     const { ceiling: start, incarnation, lasting } = parse(found, options.generation) ?? fresh()
     const epochs = Epochs.from(lasting, start)
@@ -112,7 +135,7 @@ export const open = (
       const next = epochs.now + stride
       const { outdatedBefore, taggedFloor, tags } = epochs.lasting
       const lines: ReadonlyArray<Line> = [
-        ["head", options.generation, incarnation],
+        ["head", options.generation, incarnation, options.region],
         ["ceiling", next],
         ["all", outdatedBefore],
         ["floor", taggedFloor],

@@ -95,6 +95,9 @@ export const safeName = (name: string): string => {
   return `${readable === "" ? "_" : readable}-${digest.slice(0, Constants.nameDigestLength)}`
 }
 
+/** Whether a name can be one of those. */
+export const isSafeName = (name: string): boolean => /^[a-z0-9_]+-[0-9a-f]+$/.test(name)
+
 const hints: Readonly<Record<string, string>> = {
   EEXIST: "a file of this name is in the way: remove it, or name another folder",
   ENOTDIR: "a file is in the way: remove it, or name another folder",

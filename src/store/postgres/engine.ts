@@ -59,6 +59,9 @@ const inspected = (columns: Columns): CacheStore.InspectedRow | undefined => {
 
 const numberIn = (rows: ReadonlyArray<Columns>, column: string): number => Number(rows[0]?.[column] ?? 0)
 
+export const regions = ({ run }: Connection): Effect.Effect<ReadonlyArray<string>, CacheError.StoreFailure> =>
+  Effect.map(run("regions", Schema.listRegions, []), (rows) => rows.map((row) => decodeText(String(row["name"]))))
+
 export const make = ({ run }: Connection, name: string): Effect.Effect<CacheStore.Engine, CacheError.StoreFailure> =>
   Effect.gen(function* () {
     yield* run("open", Schema.openRegion, [encodeText(name)])

@@ -141,6 +141,7 @@ export const migrations = ({ unlogged }: { readonly unlogged: boolean }): Readon
   ]
 ]
 
+export const listRegions = "SELECT name FROM {p}_regions ORDER BY name"
 export const openRegion = "INSERT INTO {p}_regions (name) VALUES ($1) ON CONFLICT DO NOTHING"
 export const findRegion = "SELECT id::text AS id FROM {p}_regions WHERE name = $1"
 

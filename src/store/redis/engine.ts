@@ -16,7 +16,7 @@ import { slotOf } from "../internal/slots.js"
 import type { Client } from "./client.js"
 import { Incarnations } from "../internal/incarnations.js"
 import { type Region, read } from "./reads.js"
-import { decodeRow, decodeText, encodeRow, encodeText, namesOf, patternOf } from "./rows.js"
+import { decodeRow, decodeText, encodeRow, encodeText, namesOf, patternOf, regionOf } from "./rows.js"
 import * as Scripts from "./scripts.js"
 
 /** Keys that the server looks at in one step of a listing. */
@@ -54,12 +54,31 @@ const inspectIn =
     }
   }
 
-/** One step of a walk over the names of all entries; a walk may meet a name more than once. */
-const step = async ({ client, names }: Region, cursor: string) => {
-  const command = ["SCAN", cursor, "MATCH", patternOf(names.entries), "COUNT", String(page)]
+/** One step of a walk over the names that begin so; a walk may meet a name more than once. */
+const stepOf = async (client: Client, start: string, cursor: string) => {
+  const command = ["SCAN", cursor, "MATCH", patternOf(start), "COUNT", String(page)]
   const [next, found] = (await client.send(command)) as [string, ReadonlyArray<string>]
   return { next: next === "0" ? undefined : next, found }
 }
+
+/** The same over all entries. */
+const step = ({ client, names }: Region, cursor: string) => stepOf(client, names.entries, cursor)
+
+export const regions = (
+  client: Client,
+  limited: Limited,
+  prefix: string
+): Effect.Effect<ReadonlyArray<string>, CacheError.StoreFailure> =>
+  Stream.paginateChunkEffect("0", (cursor: string) =>
+    limited("regions", async () => {
+      const { found, next } = await stepOf(client, `${prefix}:{`, cursor)
+      const names = found.flatMap((key) => regionOf(prefix, key) ?? [])
+      return [Chunk.unsafeFromArray(names), Option.fromNullable(next)] as const
+    })
+  ).pipe(
+    Stream.runCollect,
+    Effect.map((names) => [...new Set(names)])
+  )
 
 const scanOf = (region: Region, limited: Limited): CacheStore.Engine["scan"] =>
   Stream.suspend(() => {

@@ -28,6 +28,17 @@ export const namesOf = (prefix: string, region: string): Names => {
   return { meta: `${base}:meta`, tags: `${base}:tags`, entries: `${base}:entry:` }
 }
 
+/** The region that a key is the state of. */
+export const regionOf = (prefix: string, meta: string): string | undefined => {
+  const base = `${prefix}:{`
+  const end = "}:meta"
+  return meta.startsWith(base) && meta.endsWith(end)
+    ? meta
+        .slice(base.length, -end.length)
+        .replace(/%(25|7b|7d)/g, (_, code: string) => String.fromCharCode(parseInt(code, 16)))
+    : undefined
+}
+
 /** The pattern that finds what begins with a text, and nothing else. */
 export const patternOf = (start: string): string => `${start.replace(/[\\*?[\]]/g, "\\$&")}*`
 

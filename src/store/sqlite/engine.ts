@@ -8,7 +8,7 @@ import type * as CacheStore from "../../CacheStore.js"
 import type { Connection } from "./connection.js"
 import * as Epochs from "./epochs.js"
 import { type Marker, marker } from "../internal/mark.js"
-import { escape, inspected, numberIn, toRow } from "./rows.js"
+import { escape, inspected, numberIn, toRow, unescape } from "./rows.js"
 import * as Schema from "./schema.js"
 import type * as Upkeep from "./upkeep.js"
 import * as Writes from "./writes.js"
@@ -31,6 +31,11 @@ const open = ({ execute, run }: Connection, name: string): Effect.Effect<number,
     )
   )
 }
+
+export const regions = ({ execute, run }: Connection): Effect.Effect<ReadonlyArray<string>, CacheError.StoreFailure> =>
+  Effect.map(run("regions", execute(Schema.listRegions, [])), (rows) =>
+    rows.map((row) => unescape(String(row["name"])))
+  )
 
 export const make = (
   connection: Connection,

@@ -20,7 +20,7 @@ const encodeTags = (tags: ReadonlyArray<string>): string | null =>
 const parse = Option.liftThrowable((text: string): unknown => JSON.parse(text))
 
 /** What does not parse cannot come from here: SQL has sorted it out already. */
-const unescape = (text: string): string =>
+export const unescape = (text: string): string =>
   text.includes("\\") ? Option.match(parse(`"${text}"`), { onNone: () => text, onSome: String }) : text
 
 const decodeTags = (text: unknown): ReadonlyArray<string> => {

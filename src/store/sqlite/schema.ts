@@ -84,6 +84,7 @@ const valid = `NOT ${outdated("e.tags", "e.epoch")}`
 const row =
   "e.key AS key, e.value AS value, e.tags AS tags, e.reclaim_at AS reclaimAt, e.epoch AS since, e.mark AS mark"
 
+export const listRegions = "SELECT name FROM regions ORDER BY name"
 export const openRegion = "INSERT INTO regions (name) VALUES (?) ON CONFLICT DO NOTHING"
 export const findRegion = "SELECT id FROM regions WHERE name = ?"
 

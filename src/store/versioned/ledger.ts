@@ -39,7 +39,7 @@ export class Ledger {
   }
 
   private stateOf({ version }: Item, state: Rows.State): Replacement {
-    return { name: this.names.state, version, bytes: Rows.encodeState(state), reclaimAt: Infinity }
+    return { name: this.names.state, version, bytes: Rows.encodeState(state, this.names.label), reclaimAt: Infinity }
   }
 
   private begun(): Rows.State {

@@ -7,18 +7,22 @@ import { digestOf, type Marker } from "../internal/mark.js"
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
+const digested = "#"
+
 /** A text as a part of a name: as a url would have it, or, if that is long, its digest. No two texts meet. */
 const partOf = (text: string): string => {
   const part = text.isWellFormed() ? encodeURIComponent(text) : ""
   // JSON says every string in UTF-8, those with broken unicode, too
   return part.length > 0 && part.length <= 80
     ? part
-    : `#${Encoding.encodeBase64Url(sha256(encoder.encode(JSON.stringify(text))))}`
+    : `${digested}${Encoding.encodeBase64Url(sha256(encoder.encode(JSON.stringify(text))))}`
 }
 
 /** Where everything of a region is. */
 export interface Names {
   readonly state: string
+  /** The region's name, where the names do not tell it, for its state to tell. */
+  readonly label: string | undefined
   /** What the names of its entries begin with. */
   readonly entries: string
   readonly entry: (key: string) => string
@@ -26,11 +30,15 @@ export interface Names {
   readonly tag: (tag: string) => string
 }
 
+/** What the names of all states begin with. */
+export const states = "state/"
+
 /** Kinds first, so that a service may be told to keep each of them for another time. */
 export const namesOf = (region: string): Names => {
   const own = partOf(region)
   return {
-    state: `state/${own}`,
+    state: `${states}${own}`,
+    label: own.startsWith(digested) ? encodeURIComponent(region) : undefined,
     entries: `entry/${own}/`,
     entry: (key) => `entry/${own}/${partOf(key)}`,
     slot: (slot) => `slot/${own}/${slot}`,
@@ -64,16 +72,27 @@ const unseal = (bytes: Uint8Array | undefined): ReadonlyArray<string> | undefine
   return end > 0 && String(digestOf(line)) === text.slice(end + 1) ? line.split(" ") : undefined
 }
 
-export const encodeState = ({ epoch, incarnation, lastBump, oldest }: State): Uint8Array =>
-  seal(incarnation, epoch, oldest, lastBump)
+/** How many a state has, but for its region's name. */
+const stateParts = 4
+
+export const encodeState = ({ epoch, incarnation, lastBump, oldest }: State, label: string | undefined): Uint8Array =>
+  seal(incarnation, epoch, oldest, lastBump, ...(label === undefined ? [] : [label]))
 
 /** `undefined` for what is not there, or is not what was written. */
 export const decodeState = (bytes: Uint8Array | undefined): State | undefined => {
   const parts = unseal(bytes)
-  if (parts?.length !== 4) return undefined
+  if (parts === undefined || parts.length < stateParts) return undefined
   const [incarnation = "", ...numbers] = parts
   const [epoch = 0, oldest = 0, lastBump = 0] = numbers.map(Number)
   return { incarnation, epoch, oldest, lastBump }
+}
+
+/** Which region a state is of, unless it is none. */
+export const regionOf = (name: string, bytes: Uint8Array | undefined): string | undefined => {
+  const parts = unseal(bytes)
+  const own = name.slice(states.length)
+  const part = own.startsWith(digested) ? parts?.[stateParts] : own
+  return parts === undefined || part === undefined ? undefined : decodeURIComponent(part)
 }
 
 /** The epoch in which a slot's keys, or a tag, were last invalidated. */
