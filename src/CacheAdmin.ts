@@ -36,6 +36,7 @@ import * as Stream from "effect/Stream"
 import * as CacheError from "./CacheError.js"
 import type * as CacheExplanation from "./CacheExplanation.js"
 import type * as CacheStore from "./CacheStore.js"
+import { unknownCache } from "./internal/admin/unknownCache.js"
 import * as CacheStats from "./observe/CacheStats.js"
 
 /**
@@ -124,16 +125,6 @@ const rowOf = (stats: CacheStats.CacheStats): Row => ({
   hitRatio: stats.hitRatio
 })
 
-const unknown = (name: string, known: ReadonlyArray<string>): CacheError.InvalidConfig =>
-  CacheError.invalidConfig([
-    {
-      field: "cache",
-      value: name,
-      reason: "there is no cache of this name",
-      hint: known.length === 0 ? "there is none at all" : `there are: ${[...new Set(known)].sort().join(", ")}`
-    }
-  ])
-
 type Registered = readonly [CacheStats.Registered, ...ReadonlyArray<CacheStats.Registered>]
 
 const over = ({ caches }: CacheStats.RegistryService): Service => {
@@ -142,7 +133,7 @@ const over = ({ caches }: CacheStats.RegistryService): Service => {
       const [first, ...rest] = all.filter((cache) => cache.name === name)
       return first === undefined
         ? Effect.fail(
-            unknown(
+            unknownCache(
               name,
               all.map((cache) => cache.name)
             )

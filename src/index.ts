@@ -256,3 +256,11 @@ export * as RefreshedValue from "./resource/RefreshedValue.js"
  * @since 0.1.0
  */
 export * as ScopedCache from "./resource/ScopedCache.js"
+
+/**
+ * A store for whoever looks after it: which caches it has, what is in them, removing what has to go, and taking it all to
+ * another store, without the programs whose caches they are, and without their Schemas.
+ *
+ * @since 0.1.0
+ */
+export * as StoreAdmin from "./StoreAdmin.js"

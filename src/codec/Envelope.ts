@@ -208,11 +208,23 @@ const codecError = (
  * @since 0.1.0
  * @category getters
  */
-export const header = (bytes: Uint8Array): Either.Either<Header, CacheError.CodecError> => {
+export const header = (bytes: Uint8Array): Either.Either<Header, CacheError.CodecError> =>
+  Either.map(open(bytes), ({ header }) => header)
+
+/**
+ * As `header`, with the bytes that the value's codec has made, as a view of those given.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const open = (
+  bytes: Uint8Array
+): Either.Either<{ readonly header: Header; readonly payload: Uint8Array }, CacheError.CodecError> => {
   try {
     const found = read(bytes)
     if (typeof found === "string") return Either.left(codecError("Envelope", "decode", found))
-    return Either.right({ ...found.header, fingerprint: Encoding.encodeBase64Url(fingerprintOf(bytes)) })
+    const header = { ...found.header, fingerprint: Encoding.encodeBase64Url(fingerprintOf(bytes)) }
+    return Either.right({ header, payload: found.payload })
   } catch (cause) {
     return Either.left(codecError("Envelope", "decode", "malformed text", cause))
   }
