@@ -20,9 +20,10 @@ import * as CacheError from "../CacheError.js"
 import * as CacheStore from "../CacheStore.js"
 import * as CacheEvents from "../observe/CacheEvents.js"
 import * as Histories from "./internal/interleavings.js"
+import * as Raw from "./internal/rawLaws.js"
 import * as Regions from "./internal/regions.js"
 
-type Law = Effect.Effect<unknown, unknown, CacheStore.CacheStore | Scope.Scope>
+type Law = Regions.Law
 
 /** Values that caches have been known to lose or to mix up. */
 const values: ReadonlyArray<unknown> = [
@@ -148,43 +149,6 @@ const regions: Record<string, Law> = {
       const event = yield* Effect.flatten(Fiber.join(heard))
       assert.strictEqual(event._tag, "DecodeFailed")
     }
-  })
-}
-
-/** For stores that can be looked into; see `CacheStore.Raw`. */
-const raw: Record<string, Law> = {
-  "tells which regions there are, and gives their rows as they are": Effect.gen(function* () {
-    const store = yield* CacheStore.CacheStore
-    if (store.raw === undefined) return
-    const { open, regions } = store.raw
-    const names = ["b", "../b", "b{c}%7d", "å".repeat(150)]
-    for (const name of names) {
-      yield* Effect.scoped(
-        Effect.flatMap(Regions.open(name), (region) => Regions.put(region, "k", name, { life: 60_000, tags: ["t"] }))
-      )
-    }
-    const told = yield* regions
-    assert.deepStrictEqual(told.filter((name) => names.includes(name)).sort(), [...names].sort())
-    const copy = (name: string) =>
-      Effect.gen(function* () {
-        const [from, to] = [yield* open(name), yield* open(`${name.slice(0, 100)} copied`)]
-        const rows = yield* Stream.runCollect(from.scan)
-        yield* to.setMany(Chunk.toReadonlyArray(rows).map((row) => ({ ...row, since: undefined })))
-      })
-    for (const name of names) yield* Effect.scoped(copy(name))
-    for (const name of names) {
-      const region = yield* Regions.open(`${name.slice(0, 100)} copied`)
-      assert.deepStrictEqual(yield* Regions.values(region, "k"), [name])
-      yield* region.invalidateTags(["t"])
-      assert.deepStrictEqual(yield* Regions.values(region, "k"), [undefined])
-    }
-  }),
-  "gives no rows of a region that is open": Effect.gen(function* () {
-    const store = yield* CacheStore.CacheStore
-    if (store.raw === undefined) return
-    yield* Regions.open("name")
-    const error = yield* Effect.flip(Effect.scoped(store.raw.open("name")))
-    assert.instanceOf(error, CacheError.InvalidConfig)
   })
 }
 
@@ -324,7 +288,7 @@ const limits: Record<string, Law> = {
   })
 }
 
-const laws = { ...limits, ...roundTrips, ...regions, ...raw, ...removals, ...expiry, ...fences }
+const laws = { ...limits, ...roundTrips, ...regions, ...Raw.laws, ...removals, ...expiry, ...fences }
 
 /**
  * Settings of the suite: how many random histories are tried (default 200), and the seed they come from. A failure

@@ -1,4 +1,5 @@
 /** What the entries of a region come to, folded one by one. */
+import type * as Envelope from "../../codec/Envelope.js"
 import type { Item, RegionStats, State, Verified } from "../../StoreAdmin.js"
 
 const mostTags = 10_000
@@ -24,25 +25,34 @@ const empty = (): Sums => ({
   counts: new Map()
 })
 
+const countTags = (counts: Map<string, number>, tags: ReadonlyArray<string>): void => {
+  for (const tag of tags) {
+    const count = counts.get(tag)
+    if (count !== undefined || counts.size < mostTags) counts.set(tag, (count ?? 0) + 1)
+  }
+}
+
+/** What envelopes tell. */
+const addHeader = (sum: Sums, { createdAt, failed, loadMillis }: Envelope.Header): Sums => ({
+  ...sum,
+  failures: sum.failures + (failed ? 1 : 0),
+  oldest: Math.min(sum.oldest ?? Infinity, createdAt),
+  newest: Math.max(sum.newest ?? -Infinity, createdAt),
+  loadMillis: sum.loadMillis + loadMillis
+})
+
 export const add = (before: Sums | undefined, item: Item): Sums => {
   const sum = before ?? empty()
-  const { header } = item
-  for (const tag of item.tags) {
-    const count = sum.counts.get(tag)
-    if (count !== undefined || sum.counts.size < mostTags) sum.counts.set(tag, (count ?? 0) + 1)
-  }
+  countTags(sum.counts, item.tags)
   const isKept = item.state !== "over"
-  return {
+  const counted = {
+    ...sum,
     entries: sum.entries + (isKept ? 1 : 0),
     bytes: sum.bytes + (isKept ? item.bytes : 0),
     states: { ...sum.states, [item.state]: sum.states[item.state] + 1 },
-    failures: sum.failures + (header?.failed === true ? 1 : 0),
-    oldest: header === undefined ? sum.oldest : Math.min(sum.oldest ?? Infinity, header.createdAt),
-    newest: header === undefined ? sum.newest : Math.max(sum.newest ?? -Infinity, header.createdAt),
-    largest: Math.max(sum.largest, item.bytes),
-    loadMillis: sum.loadMillis + (header?.loadMillis ?? 0),
-    counts: sum.counts
+    largest: Math.max(sum.largest, item.bytes)
   }
+  return item.header === undefined ? counted : addHeader(counted, item.header)
 }
 
 export const told =

@@ -14,6 +14,17 @@ export interface Location {
 
 const defaultName = "cache"
 
+/** The file alone: neither it nor its folder is made. */
+export const fileOf = (options: {
+  readonly filename?: string | undefined
+  readonly name?: string | undefined
+}): Effect.Effect<string, CacheError.PathError> =>
+  Effect.gen(function* () {
+    if (options.filename !== undefined) return path.resolve(options.filename)
+    const folder = yield* Paths.storeFolder(yield* CacheConfig.Current)
+    return path.join(folder, `${Paths.safeName(options.name ?? defaultName)}.db`)
+  })
+
 /** Finds the file and makes its folder. Only larder's own folder has its permissions set when it stood before. */
 export const prepare = (options: {
   readonly filename?: string | undefined
@@ -21,10 +32,7 @@ export const prepare = (options: {
 }): Effect.Effect<Location, CacheError.PathError> =>
   Effect.gen(function* () {
     const config = yield* CacheConfig.Current
-    const file =
-      options.filename === undefined
-        ? path.join(yield* Paths.storeFolder(config), `${Paths.safeName(options.name ?? defaultName)}.db`)
-        : path.resolve(options.filename)
+    const file = yield* fileOf(options)
     // a directory that was configured may be a volume or a folder of the application's: not larder's alone
     const own = options.filename === undefined && config.directory === undefined
     yield* Paths.ensureFolder(path.dirname(file), config.filePermissions, { own })

@@ -3,12 +3,16 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import type * as CacheEntry from "../../CacheEntry.js"
 import * as CacheStore from "../../CacheStore.js"
 import * as Envelope from "../../codec/Envelope.js"
 import * as Json from "../../codec/Json.js"
 
 export class Refused extends Schema.TaggedError<Refused>()("Refused", { why: Schema.String }) {}
+
+/** What holds of every store. */
+export type Law = Effect.Effect<unknown, unknown, CacheStore.CacheStore | Scope.Scope>
 
 export type Region = CacheStore.Region<unknown, Refused>
 

@@ -1,0 +1,128 @@
+/** Commands that run something over a store: a program of the user's, or a workload that is the same everywhere. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as CacheError from "../../CacheError.js"
+import type * as CacheStore from "../../CacheStore.js"
+import * as CacheStats from "../../observe/CacheStats.js"
+import { loaded } from "../attach.js"
+import * as Format from "../format.js"
+import type { Screen } from "../screen.js"
+import { type Service, show } from "../screen.js"
+import * as Profiler from "../profiler.js"
+
+/** What a module of the user's has to export as its default. */
+type Program = Effect.Effect<unknown, unknown, CacheStore.CacheStore | Scope.Scope>
+
+/** The program in a module. */
+const programIn = (file: string): Effect.Effect<Program, CacheError.InvalidConfig> =>
+  Effect.flatMap(loaded(file), (module) =>
+    Effect.isEffect(module["default"])
+      ? Effect.succeed(module["default"] as Program)
+      : Effect.fail(
+          CacheError.invalidConfig([
+            {
+              field: "module",
+              value: file,
+              reason: "has no Effect as its default export",
+              hint: "export default Effect.gen(function*() { ... }), which may use CacheStore and a Scope"
+            }
+          ])
+        )
+  )
+
+/** Remembers the numbers of caches that are closed before anybody asks. */
+const recording = (kept: Array<CacheStats.CacheStats>): CacheStats.RegistryService => {
+  const open = new Set<CacheStats.Registered>()
+  return {
+    join: (cache) =>
+      Effect.acquireRelease(
+        Effect.sync(() => void open.add(cache)),
+        () =>
+          Effect.map(cache.stats, (stats) => {
+            open.delete(cache)
+            kept.push(stats)
+          })
+      ),
+    caches: Effect.sync(() => [...open]),
+    settle: Effect.void
+  }
+}
+
+const costTable = (all: ReadonlyArray<CacheStats.CacheStats>, screen: Service): string =>
+  all.length === 0
+    ? "the program has made no caches"
+    : Format.table(
+        [
+          { head: "CACHE" },
+          { head: "GETS", right: true },
+          { head: "HITS", right: true },
+          { head: "LOADS", right: true },
+          { head: "IN LOADS", right: true },
+          { head: "SAVED", right: true },
+          { head: "FAILED", right: true }
+        ],
+        all.map((stats) => [
+          Format.cacheName(stats.name),
+          Format.count(stats.gets),
+          Format.percent(stats.hitRatio),
+          Format.count(stats.loads),
+          Format.duration(stats.loadMillis),
+          Format.duration(stats.savedMillis),
+          Format.count(stats.loadFailures)
+        ]),
+        screen
+      )
+
+const measured = (program: Program) =>
+  Effect.gen(function* () {
+    const kept: Array<CacheStats.CacheStats> = []
+    const started = yield* Clock.currentTimeMillis
+    yield* Effect.scoped(program).pipe(Effect.provideService(CacheStats.Registry, recording(kept)))
+    const millis = (yield* Clock.currentTimeMillis) - started
+    return { millis, caches: kept.sort((a, b) => b.loadMillis - a.loadMillis) }
+  })
+
+const forJson = ({
+  caches,
+  millis
+}: {
+  readonly caches: ReadonlyArray<CacheStats.CacheStats>
+  readonly millis: number
+}) => ({
+  millis,
+  caches: caches.map(({ gets, hitRatio, loadFailures, loadMillis, loads, name, savedMillis }) => ({
+    name,
+    gets,
+    hitRatio,
+    loads,
+    loadMillis,
+    savedMillis,
+    loadFailures
+  }))
+})
+
+/** Runs a program that fills caches, such as one with `CacheWarming`, over the store; tells what its caches did. */
+export const warm = (file: string): Effect.Effect<void, unknown, CacheStore.CacheStore | Screen> =>
+  Effect.gen(function* () {
+    const found = yield* Effect.flatMap(programIn(file), measured)
+    yield* show(forJson(found), (_, screen) =>
+      [costTable(found.caches, screen), `done in ${Format.duration(found.millis)}`].join("\n")
+    )
+  })
+
+/** Runs a program, tells the cost of each of its caches, and writes a V8 profile of it. */
+export const profile = (options: {
+  readonly file: string
+  readonly out: string
+}): Effect.Effect<void, unknown, CacheStore.CacheStore | Screen> =>
+  Effect.gen(function* () {
+    const program = yield* programIn(options.file)
+    const found = yield* Profiler.profiled(options.out, measured(program))
+    yield* show({ ...forJson(found), profile: options.out }, (_, screen) =>
+      [
+        costTable(found.caches, screen),
+        `ran ${Format.duration(found.millis)}; wrote ${options.out}: open it in a browser's developer tools`
+      ].join("\n")
+    )
+  })

@@ -1,0 +1,147 @@
+/** Numbers, times, tables and values as people read them. */
+import Table from "cli-table3"
+import { safe, type Service } from "./screen.js"
+
+const units = ["B", "KiB", "MiB", "GiB", "TiB"] as const
+
+export const bytes = (count: number): string => {
+  const power = count < 1_024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(count) / 10))
+  return power === 0 ? `${count} B` : `${(count / 1_024 ** power).toFixed(1)} ${units[power]}`
+}
+
+const spans = [
+  [86_400_000, "d"],
+  [3_600_000, "h"],
+  [60_000, "min"],
+  [1_000, "s"]
+] as const
+
+/** Two units at most: "3 h 20 min". */
+export const duration = (millis: number): string => {
+  if (millis === Infinity) return "for ever"
+  if (millis < 1_000) return `${millis < 10 ? Number(millis.toFixed(2)) : Math.round(millis)} ms`
+  const at = spans.findIndex(([size]) => millis >= size)
+  const [size, unit] = spans[at]!
+  const whole = Math.floor(millis / size)
+  const smaller = spans[at + 1]
+  const rest = smaller === undefined ? 0 : Math.floor((millis - whole * size) / smaller[0])
+  return rest === 0 || smaller === undefined ? `${whole} ${unit}` : `${whole} ${unit} ${rest} ${smaller[1]}`
+}
+
+export const count = (number: number): string => Math.round(number).toLocaleString("en-US")
+
+export const some = (number: number, one: string, many = `${one}s`): string =>
+  `${count(number)} ${number === 1 ? one : many}`
+
+export const percent = (part: number): string => `${(100 * part).toFixed(1)} %`
+
+/** How a cache is called to people: a prefix stands before its name as a folder does. */
+export const cacheName = (name: string): string => safe(name.replaceAll("\u001f", "/"))
+
+/** A column: its head, and whether numbers stand in it. */
+export interface Column {
+  readonly head: string
+  readonly right?: boolean
+}
+
+const none = Object.fromEntries(
+  [
+    "top",
+    "top-mid",
+    "top-left",
+    "top-right",
+    "bottom",
+    "bottom-mid",
+    "bottom-left",
+    "bottom-right",
+    "left",
+    "left-mid",
+    "mid",
+    "mid-mid",
+    "right",
+    "right-mid",
+    "middle"
+  ].map((place) => [place, ""])
+)
+
+const gap = 2
+const narrowest = 6
+
+/** The widths of columns, of which the widest give way until all of them fit. */
+const widths = (wanted: ReadonlyArray<number>, columns: number | undefined): Array<number> => {
+  const all = wanted.map((width) => width + gap)
+  const total = () => all.reduce((sum, width) => sum + width, 0)
+  while (columns !== undefined && total() > columns) {
+    const widest = all.indexOf(Math.max(...all))
+    if (all[widest]! <= narrowest) break
+    all[widest]!--
+  }
+  return all
+}
+
+/** Rows of one line each, cut off at the end of the terminal's lines. Cells are safe already. */
+export const table = (
+  columns: ReadonlyArray<Column>,
+  rows: ReadonlyArray<ReadonlyArray<string>>,
+  screen: Pick<Service, "columns">
+): string => {
+  const wanted = columns.map(({ head }, at) => Math.max(head.length, ...rows.map((row) => row[at]?.length ?? 0)))
+  const made = new Table({
+    head: columns.map(({ head }) => head),
+    chars: none,
+    style: { head: [], border: [], "padding-left": 0, "padding-right": gap },
+    colWidths: widths(wanted, screen.columns),
+    colAligns: columns.map(({ right = false }) => (right ? "right" : "left"))
+  })
+  made.push(...rows.map((row) => [...row]))
+  return made
+    .toString()
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .join("\n")
+}
+
+/** Names and what they stand for, one on each line. */
+export const pairs = (all: ReadonlyArray<readonly [name: string, value: string]>): string => {
+  const width = Math.max(...all.map(([name]) => name.length))
+  return all.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n")
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/** What `Binary` puts before text. */
+const narrow = 0
+
+/** What a value's bytes are, without its Schema: JSON if they are, else text, else bytes. */
+export type Value =
+  | { readonly json: unknown }
+  | { readonly text: string }
+  | { readonly hex: string; readonly bytes: number }
+
+const textIn = (payload: Uint8Array): string | undefined => {
+  try {
+    return decoder.decode(payload)
+  } catch {
+    return undefined
+  }
+}
+
+/** Bytes of a value that is not text that are shown. */
+const mostHex = 256
+
+export const valueOf = (payload: Uint8Array): Value => {
+  if (payload[0] === narrow) {
+    const text = textIn(payload.subarray(1))
+    if (text !== undefined) return { text }
+  }
+  const text = textIn(payload)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: text has none but these
+  if (text === undefined || /[\u0000-\u0008\u000e-\u001a\u001c-\u001f]/.test(text)) {
+    return { hex: Buffer.from(payload.subarray(0, mostHex)).toString("hex"), bytes: payload.byteLength }
+  }
+  try {
+    return { json: JSON.parse(text) as unknown }
+  } catch {
+    return { text }
+  }
+}

@@ -1,0 +1,37 @@
+/** Commands that remove what a store has. */
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Changing from "../commands/changing.js"
+
+import { about, anyCache, cache, common, over, repeated, yes } from "./shared.js"
+
+const clear = Command.make("clear", { ...common, cache: anyCache, yes }, over(Changing.clear)).pipe(
+  Command.withDescription(about("Removes all entries of a cache, or of all caches. Asks before.", "clear users --yes"))
+)
+
+const invalidate = Command.make(
+  "invalidate",
+  {
+    ...common,
+    cache,
+    keys: repeated("key", "An entry."),
+    tags: repeated("tag", "All entries that have the tag."),
+    groups: repeated("group", "All entries of the group."),
+    everything: Options.boolean("all").pipe(Options.withDescription("All entries.")),
+    yes
+  },
+  over(Changing.invalidate)
+).pipe(Command.withDescription(about("Makes entries unserveable. Asks before.", "invalidate users --tag org:7 --yes")))
+
+const verify = Command.make(
+  "verify",
+  {
+    ...common,
+    cache: anyCache,
+    remove: Options.boolean("remove").pipe(Options.withDescription("Removes what cannot be read. Asks before.")),
+    yes
+  },
+  over(Changing.verify)
+).pipe(Command.withDescription(about("Reads every entry, to see whether it is whole.", "verify --remove")))
+
+export const commands = [clear, invalidate, verify] as const

@@ -1,0 +1,76 @@
+/** Commands that look at a store. */
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Looking from "../commands/looking.js"
+import * as Watching from "../commands/watching.js"
+
+import { about, anyCache, cache, common, every, key, over, watch } from "./shared.js"
+
+const list = Command.make(
+  "list",
+  common,
+  over(() => Looking.list)
+).pipe(
+  Command.withDescription(
+    about("Lists the caches in a store, with their entries and size.", "list --store sqlite:./cache.db")
+  )
+)
+
+const stats = Command.make(
+  "stats",
+  { ...common, cache: anyCache, watch },
+  over((options) => {
+    const once = Looking.stats(options.cache)
+    return options.watch ? Watching.again(once, "2 seconds") : once
+  })
+).pipe(
+  Command.withDescription(
+    about("Tells what the entries of a cache come to: states, sizes, ages, tags.", "stats users --watch")
+  )
+)
+
+const inspect = Command.make(
+  "inspect",
+  {
+    ...common,
+    cache: anyCache,
+    key: Options.text("key").pipe(Options.withDescription("One entry, all of it."), Options.optional),
+    limit: Options.integer("limit").pipe(
+      Options.withDescription("Entries of each cache at most."),
+      Options.withDefault(20)
+    )
+  },
+  over(Looking.inspect)
+).pipe(
+  Command.withDescription(
+    about("Shows entries: keys, states, ages, sizes, tags.", "inspect users --limit 100", "inspect users --key 7")
+  )
+)
+
+const get = Command.make(
+  "get",
+  { ...common, cache, key },
+  over((options) => Looking.get(options.cache, options.key))
+).pipe(
+  Command.withDescription(about("Prints the value of an entry; bytes that are no text as hex.", "get users 7 --json"))
+)
+
+const explain = Command.make(
+  "explain",
+  { ...common, cache, key },
+  over((options) => Looking.explain(options.cache, options.key))
+).pipe(Command.withDescription(about("Tells what a get of a key would find, and why.", "explain users 7")))
+
+const health = Command.make(
+  "health",
+  common,
+  over(() => Looking.health)
+).pipe(Command.withDescription(about("Tells whether a store answers.", "health --store redis://127.0.0.1")))
+
+const top = Command.make(
+  "top",
+  { ...common, every },
+  over((options) => Watching.top({ every: Math.max(0.1, options.every) * 1_000 }))
+).pipe(Command.withDescription(about("Shows the largest caches and how they grow, until Ctrl-C.", "top --every 5")))
+
+export const commands = [list, stats, inspect, get, explain, health, top] as const
