@@ -101,6 +101,8 @@ export interface Service {
   readonly expire: (cache: string, key: string) => Fails<void>
   readonly clear: (cache: string) => Fails<Cleared>
   readonly clearAll: Fails<Cleared>
+  /** The loads that are under way, the oldest first. */
+  readonly flights: (cache: string) => Effect.Effect<ReadonlyArray<CacheStats.InFlight>, CacheError.InvalidConfig>
   /** How many entries there are in the fullest tier. */
   readonly size: (cache: string) => Effect.Effect<number, CacheError.InvalidConfig>
 }
@@ -188,6 +190,11 @@ const over = ({ caches }: CacheStats.RegistryService): Service => {
     expire: (name, key) => each(name, ({ expire }) => expire(key)),
     clear: (name) => Effect.flatMap(find(name), (all) => cleared(name, all)),
     clearAll: Effect.flatMap(caches, (all) => cleared("all", all)),
+    flights: (name) =>
+      Effect.map(
+        Effect.flatMap(find(name), (all) => Effect.forEach(all, ({ controls }) => controls.flights)),
+        (each) => each.flat()
+      ),
     size: (name) =>
       Effect.map(
         Effect.flatMap(find(name), (all) => statsOf(all, name)),

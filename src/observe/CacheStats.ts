@@ -310,6 +310,24 @@ export interface Controls {
   readonly expire: (key: string) => Effect.Effect<void, CacheError.StoreFailure>
   /** Answers how many entries there were. */
   readonly clear: Effect.Effect<number, CacheError.StoreFailure>
+  /** The loads that are under way, the oldest first. */
+  readonly flights: Effect.Effect<ReadonlyArray<InFlight>>
+}
+
+/**
+ * A load that is under way. `startedAt` in milliseconds since the epoch.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface InFlight {
+  /** The text of its key, as stores have it. */
+  readonly key: string
+  readonly startedAt: number
+  /** How many gets wait for it. */
+  readonly waiters: number
+  /** Whether the cache itself wants it, so that it goes on when nobody waits any more. */
+  readonly adopted: boolean
 }
 
 /**

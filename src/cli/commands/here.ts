@@ -2,6 +2,7 @@
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
+import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
 import * as CacheConfig from "../../CacheConfig.js"
 import * as CacheError from "../../CacheError.js"
@@ -79,9 +80,11 @@ const engines: ReadonlyArray<() => Promise<{ readonly descriptor: CacheStore.Des
   () => import("../../store/ObjectStore.js")
 ]
 
+const require = createRequire(import.meta.url)
+
 const isInstalled = (name: string): boolean => {
   try {
-    return import.meta.resolve(name) !== ""
+    return require.resolve(name) !== ""
   } catch {
     return false
   }

@@ -2,6 +2,7 @@
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Looking from "../commands/looking.js"
+import * as Serving from "../commands/serving.js"
 import * as Watching from "../commands/watching.js"
 
 import { about, anyCache, cache, common, every, key, over, watch } from "./shared.js"
@@ -73,4 +74,16 @@ const top = Command.make(
   over((options) => Watching.top({ every: Math.max(0.1, options.every) * 1_000 }))
 ).pipe(Command.withDescription(about("Shows the largest caches and how they grow, until Ctrl-C.", "top --every 5")))
 
-export const commands = [list, stats, inspect, get, explain, health, top] as const
+const dashboard = Command.make(
+  "dashboard",
+  {
+    ...common,
+    port: Options.integer("port").pipe(Options.withDescription("0 is any that is free."), Options.withDefault(4_983)),
+    write: Options.boolean("write").pipe(
+      Options.withDescription("Allows changes, for whoever has the address that is printed.")
+    )
+  },
+  over(Serving.dashboard)
+).pipe(Command.withDescription(about("Serves a page over a store, to this machine.", "dashboard --write")))
+
+export const commands = [list, stats, inspect, get, explain, health, top, dashboard] as const

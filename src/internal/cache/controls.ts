@@ -20,6 +20,9 @@ export const make = <K, A, E, R>(core: Core<K, A, E, R>): CacheStats.Controls =>
     invalidateGroup: (group) => Operations.invalidateTags(core, [groupTag(group)]),
     invalidateAll: Operations.invalidateAll(core),
     expire: (id) => Operations.expireId(core, id),
-    clear: Operations.clear(core)
+    clear: Operations.clear(core),
+    flights: Effect.sync(() =>
+      core.loader.flying.map(({ adopted, id, startedAt, waiters }) => ({ key: id, startedAt, waiters, adopted }))
+    )
   }
 }

@@ -77,6 +77,11 @@ export class Loader<K, A, E, R> {
     return this.aloft.size
   }
 
+  /** All that are in the air, the one that has been there longest first. */
+  get flying(): ReadonlyArray<Flight<K, A, E>> {
+    return [...this.aloft].sort((a, b) => a.startedAt - b.startedAt)
+  }
+
   flightOf(id: string): Flight<K, A, E> | undefined {
     return this.flights.get(id)
   }

@@ -8,6 +8,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
 import * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
@@ -30,6 +31,11 @@ interface Open {
   readonly pause: number
   readonly reason: string
 }
+
+/** Told when it changes, which is seldom. */
+const openGauge = Metric.gauge("cache_store_breaker_open", {
+  description: "Whether a store is left alone, because it has failed: 1, or else 0."
+})
 
 export class Breaker {
   private open: Open | undefined = undefined
@@ -78,7 +84,11 @@ export class Breaker {
     if (Exit.isFailure(exit) && Cause.isInterrupted(exit.cause)) return Effect.void
     this.open = undefined
     this.failures = 0
-    return Effect.logInfo(`larder: ${this.options.store} answers, and is used again`)
+    return Effect.zipRight(this.tell(0), Effect.logInfo(`larder: ${this.options.store} answers, and is used again`))
+  }
+
+  private tell(state: 0 | 1): Effect.Effect<void> {
+    return Metric.set(Metric.tagged(openGauge, "store", this.options.store), state)
   }
 
   private pause(failure: Failure, pause: number): Effect.Effect<void> {
@@ -86,7 +96,7 @@ export class Breaker {
       const isNews = this.open === undefined
       this.open = { until: now + pause, pause, reason: failure.message }
       const said = `larder: ${this.options.store} is left alone for ${pause} ms: ${failure.message}`
-      return isNews ? Effect.logWarning(said, failure.hint) : Effect.logDebug(said)
+      return isNews ? Effect.zipRight(this.tell(1), Effect.logWarning(said, failure.hint)) : Effect.logDebug(said)
     })
   }
 }
