@@ -18,6 +18,9 @@
  * | `cache_evictions_total` | counter | `cache`, `cause`, `tier` |
  * | `cache_entries`, `cache_bytes` | gauge | `cache`, `tier`, `store` |
  * | `cache_loads_in_flight` | gauge | `cache` |
+ * | `cache_store_duration_seconds` | histogram | `store`, `operation`: stores that keep bytes |
+ * | `cache_store_errors_total` | counter | `store`, `operation` |
+ * | `cache_store_breaker_open` | gauge | `store`: 1 while it is left alone, see `CacheStore.circuitBreaker` |
  *
  * @since 0.1.0
  */
@@ -26,6 +29,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
+import * as MetricLabel from "effect/MetricLabel"
 import * as Schedule from "effect/Schedule"
 import type * as CacheError from "../CacheError.js"
 import * as Check from "../internal/options.js"
@@ -38,6 +42,37 @@ const loadTimes = Metric.histogram(
   MetricBoundaries.fromIterable(Families.loadBounds),
   Families.help["cache_load_duration_seconds"]
 )
+
+/** Of stores that keep bytes; those of memory take no time to speak of. */
+const storeTimes = Metric.histogram(
+  "cache_store_duration_seconds",
+  MetricBoundaries.fromIterable(Families.storeBounds),
+  Families.help["cache_store_duration_seconds"]
+)
+const storeErrors = Metric.counter("cache_store_errors_total", {
+  description: Families.help["cache_store_errors_total"] ?? "",
+  incremental: true
+})
+
+/** Keeps the metrics of stores. They find a label list again by its identity, so there is one for each operation. */
+class StoreTimes {
+  private readonly labels = new Map<string, ReadonlyArray<MetricLabel.MetricLabel>>()
+
+  private labelsOf(store: string, operation: string): ReadonlyArray<MetricLabel.MetricLabel> {
+    const name = `${operation} ${store}`
+    const found = this.labels.get(name)
+    if (found !== undefined) return found
+    const made = [MetricLabel.make("store", store), MetricLabel.make("operation", operation)]
+    this.labels.set(name, made)
+    return made
+  }
+
+  readonly tell = ({ isFailure, operation, seconds, store }: CacheStats.StoreTimed): void => {
+    const labels = this.labelsOf(store, operation)
+    storeTimes.unsafeUpdate(seconds, labels)
+    if (isFailure) storeErrors.unsafeUpdate(1, labels)
+  }
+}
 
 const labelled = <Type, Out>(
   metric: Metric.Metric<Type, number, Out>,
@@ -99,6 +134,7 @@ export const layer = (options: Options = {}): Layer.Layer<CacheStats.Registry, C
       return {
         ...registry,
         settle: bring,
+        storeTimed: new StoreTimes().tell,
         // what a cache has done last is not lost when it is closed
         join: (cache) =>
           Effect.zipRight(

@@ -341,6 +341,21 @@ export interface RegistryService {
   readonly caches: Effect.Effect<ReadonlyArray<Registered>>
   /** Brings whatever is made of the caches' numbers, such as metrics, up to date. */
   readonly settle: Effect.Effect<void>
+  /** Told of each operation of a store that keeps bytes, by those who want to know how long they take. */
+  readonly storeTimed?: ((timed: StoreTimed) => void) | undefined
+}
+
+/**
+ * How long a store has taken for an operation: "get", "set", "delete", "invalidate_tags", "invalidate_all" or "clear".
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StoreTimed {
+  readonly store: string
+  readonly operation: string
+  readonly seconds: number
+  readonly isFailure: boolean
 }
 
 /**

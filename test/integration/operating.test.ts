@@ -11,14 +11,16 @@ import {
   CacheMetrics,
   CachePrometheus,
   CacheStats,
-  type CacheStore,
+  CacheStore,
   MemoryStore
 } from "effect-larder"
 import * as CacheRoutes from "effect-larder/CacheRoutes"
 import * as SqliteStore from "effect-larder/SqliteStore"
 import { FaultyStore } from "effect-larder/testing"
 import { Chunk, Effect, Exit, Fiber, Layer, Metric, MetricBoundaries, Option, Schema, Stream, TestClock } from "effect"
+import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
+import * as Families from "../../src/observe/internal/families.js"
 import parse from "parse-prometheus-text-format"
 import { over, settled } from "../fixtures/cache/harness.js"
 
@@ -123,6 +125,51 @@ describe("CachePrometheus", () => {
       assert.strictEqual(yield* CachePrometheus.text({ only: () => false }), "")
     })
   )
+})
+
+describe("CacheMetrics of stores", () => {
+  it.effect("tells how long each operation took, how many failed, and whether a store is left alone", () =>
+    Effect.gen(function* () {
+      const faults = yield* FaultyStore.Faults
+      const cache = yield* numbers("timed")
+      yield* asked(cache.get("a"))
+      yield* faults.break({ _tag: "Fail", failure })
+      yield* asked(cache.get("b"))
+      const valuesOf = Effect.map(
+        CachePrometheus.text({ only: (one) => one.startsWith("cache_store") }),
+        (text) => (start: string) =>
+          text
+            .split("\n")
+            .filter((line) => line.startsWith(start) && line.includes("SqliteStore"))
+            .map((line) => Number(line.split(" ").at(-1)))
+      )
+      const broken = yield* valuesOf
+      assert.isAtLeast(broken('cache_store_duration_seconds_count{operation="set"')[0] ?? 0, 1)
+      assert.deepStrictEqual(broken("cache_store_breaker_open"), [1])
+      yield* faults.heal
+      yield* TestClock.adjust("1 minute")
+      yield* asked(cache.get("c"))
+      assert.deepStrictEqual((yield* valuesOf)("cache_store_breaker_open"), [0])
+    }).pipe(
+      Effect.scoped,
+      over(Layer.provideMerge(faulty.pipe(CacheStore.circuitBreaker({ failures: 1 })), CacheMetrics.layer()))
+    )
+  )
+
+  it("the Grafana board asks for metrics that there are, by labels that they have", () => {
+    const board = readFileSync(new URL("../../examples/grafana/effect-larder.json", import.meta.url), "utf8")
+    const known = new Set([...Object.keys(Families.help), "cache_store_breaker_open", "cache_alert_active"])
+    const asked = [...board.matchAll(/\b(cache_[a-z_]+?)(?:_bucket)?(?=[{[), "\\])/g)].map(([, name]) => String(name))
+    assert.isAbove(new Set(asked).size, 15)
+    assert.deepStrictEqual(
+      asked.filter((name) => !known.has(name)),
+      []
+    )
+    const { panels } = JSON.parse(board) as {
+      readonly panels: ReadonlyArray<{ readonly gridPos: { readonly x: number; readonly w: number } }>
+    }
+    for (const { gridPos } of panels) assert.isAtMost(gridPos.x + gridPos.w, 24)
+  })
 })
 
 describe("CacheHealth", () => {

@@ -7,9 +7,10 @@ import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 import type * as Codec from "../../codec/Codec.js"
 import type * as CacheEvents from "../../observe/CacheEvents.js"
-import { hashKey, traced } from "../tracing.js"
+import { hashKey } from "../tracing.js"
 import { steadyMillis } from "../steady.js"
 import { endingBy } from "./endingBy.js"
+import { observed } from "./observed.js"
 import { onOurClock } from "./ourClock.js"
 
 export interface ByteRegionOptions<A, E> {
@@ -30,20 +31,6 @@ const renewAfter = 0.1
 /** What is there to be renewed. */
 const isUsed = ({ reclaimAt }: CacheStore.Row, { timeToIdle }: { readonly timeToIdle: number }, now: number): boolean =>
   timeToIdle !== Infinity && reclaimAt - now <= timeToIdle * (1 - renewAfter)
-
-const span = <A, X>(options: ByteRegionOptions<A, X>, operation: string, keys: ReadonlyArray<string> | undefined) => ({
-  kind: "client" as const,
-  attributes: () => ({
-    "cache.name": options.name,
-    "cache.store": options.store,
-    "cache.operation": operation,
-    ...(keys === undefined
-      ? {}
-      : keys.length === 1
-        ? { "cache.key_hash": hashKey(keys[0]!) }
-        : { "cache.keys": keys.length })
-  })
-})
 
 /** Not read for too long. An engine's own time is not asked, but where this is what it was told. */
 const isIdle = ({ timeToIdle }: { readonly timeToIdle: number }, row: CacheStore.Row, now: number): boolean =>
@@ -173,26 +160,15 @@ export const make = <A, E>(options: ByteRegionOptions<A, E>): CacheStore.Region<
     near: undefined,
     complete: false,
     tiers: 1,
-    getMany: (keys) => traced("larder.store.get", span(options, "get", keys), () => getMany(options, keys)),
-    setMany: (writes) =>
-      traced(
-        "larder.store.set",
-        span(
-          options,
-          "set",
-          writes.map((write) => write.key)
-        ),
-        () => setMany(options, writes)
-      ),
-    deleteMany: (keys) => traced("larder.store.delete", span(options, "delete", keys), () => engine.deleteMany(keys)),
-    invalidateTags: (tags) =>
-      traced("larder.store.invalidate_tags", span(options, "invalidate_tags", undefined), () => engine.bump(tags)),
-    invalidateAll: traced(
-      "larder.store.invalidate_all",
-      span(options, "invalidate_all", undefined),
-      () => engine.outdate ?? Effect.asVoid(engine.clear)
-    ),
-    clear: traced("larder.store.clear", span(options, "clear", undefined), () => engine.clear),
+    getMany: (keys) => observed(options, "get", keys, () => getMany(options, keys)),
+    setMany: (writes) => {
+      const keys = writes.map(({ key }) => key)
+      return observed(options, "set", keys, () => setMany(options, writes))
+    },
+    deleteMany: (keys) => observed(options, "delete", keys, () => engine.deleteMany(keys)),
+    invalidateTags: (tags) => observed(options, "invalidate_tags", undefined, () => engine.bump(tags)),
+    invalidateAll: observed(options, "invalidate_all", undefined, () => engine.outdate ?? Effect.asVoid(engine.clear)),
+    clear: observed(options, "clear", undefined, () => engine.clear),
     inspect: (key) => inspect(options, key),
     entries: entries(options),
     sizes: sizes(options)

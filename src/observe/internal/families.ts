@@ -27,8 +27,15 @@ export const help: Readonly<Record<string, string>> = {
   cache_evictions_total: "Entries that have gone from a tier, by cause.",
   cache_entries: "Entries that may still be served, by tier.",
   cache_bytes: "Bytes of the entries, by tier.",
-  cache_loads_in_flight: "Loads that are under way."
+  cache_loads_in_flight: "Loads that are under way.",
+  cache_store_duration_seconds: "How long operations of stores took, by store and operation.",
+  cache_store_errors_total: "Operations of stores that failed, by store and operation."
 }
+
+/** Seconds: the upper bounds of the buckets of `cache_store_duration_seconds`. */
+export const storeBounds: ReadonlyArray<number> = [
+  0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
+]
 
 /** Seconds: the upper bounds of the buckets of `cache_load_duration_seconds`. */
 export const loadBounds: ReadonlyArray<number> = [
