@@ -146,6 +146,8 @@ export default {
   ],
   options: {
     doNotFollow: { path: "node_modules" },
+    // runs in a browser, as it is served: by urls
+    exclude: { path: "^src/dashboard/page/" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
     combinedDependencies: false,

@@ -36,6 +36,14 @@ export * as CacheAdmin from "./CacheAdmin.js"
 export * as CacheAlerts from "./observe/CacheAlerts.js"
 
 /**
+ * How the keys of a cache are used: which are asked for most, what is loaded for nothing or again and again, and what hit
+ * ratio a larger or smaller cache would have. From a sample that a hit hardly feels, and in bounded memory.
+ *
+ * @since 0.1.0
+ */
+export * as CacheAnalytics from "./observe/CacheAnalytics.js"
+
+/**
  * Loads that go together: lookups of many keys at once, and caches as sources of batched requests.
  *
  * @since 0.1.0

@@ -10,6 +10,7 @@ import type * as CacheError from "../CacheError.js"
 import type * as CacheStore from "../CacheStore.js"
 import { groupTag, showTag } from "../internal/groups.js"
 import { steadyMillis } from "../internal/steady.js"
+import * as CacheAnalytics from "../observe/CacheAnalytics.js"
 import * as CacheEvents from "../observe/CacheEvents.js"
 import * as CacheStats from "../observe/CacheStats.js"
 import type * as StoreAdmin from "../StoreAdmin.js"
@@ -30,6 +31,9 @@ export interface View {
         readonly percentiles: { readonly p50: number; readonly p95: number; readonly p99: number }
       }
     | undefined
+  /** Keys with their part of the gets, under `CacheAnalytics.layer`; and what follows from that and more. */
+  readonly hottest: ReadonlyArray<{ readonly key: string; readonly part: number }>
+  readonly advice: ReadonlyArray<string>
   readonly flights: ReadonlyArray<{ readonly key: string; readonly millis: number; readonly waiters: number }>
 }
 
@@ -65,9 +69,12 @@ export interface Source {
 
 const outcomes = ["fresh", "stale", "loaded", "joined", "failsafe", "bypassed", "failed"] as const
 
-const viewOf = ({ controls, stats }: CacheStats.Registered, now: number): Effect.Effect<View> =>
+type Reports = ReadonlyArray<CacheAnalytics.Report>
+
+const viewOf = ({ controls, stats }: CacheStats.Registered, reports: Reports, now: number): Effect.Effect<View> =>
   Effect.zipWith(stats, controls.flights, (counted, flights) => ({
     name: counted.name,
+    ...analysed(counted, reports),
     tiers: counted.tiers.map(({ bytes, entries, store }) => ({ store, entries, bytes })),
     stats: {
       outcomes: Object.fromEntries(outcomes.map((outcome) => [outcome, counted[outcome]])),
@@ -88,6 +95,14 @@ const viewOf = ({ controls, stats }: CacheStats.Registered, now: number): Effect
     }))
   }))
 
+const analysed = ({ name, tiers }: CacheStats.CacheStats, reports: Reports): Pick<View, "hottest" | "advice"> => {
+  const report = reports.find(({ cache }) => cache === name)
+  if (report === undefined) return { hottest: [], advice: [] }
+  return { hottest: report.hottest.slice(0, mostHot), advice: CacheAnalytics.advice(report, tiers[0]?.entries ?? 0) }
+}
+
+/** Keys that are shown as hot. */
+const mostHot = 10
 /** Loads under way that are shown of one cache. */
 const mostFlights = 20
 /** Characters of a value that are shown. */
@@ -121,11 +136,14 @@ export const ofProgram = (values: boolean): Effect.Effect<Source> =>
     const registry = yield* CacheStats.Registry
     const admin = yield* CacheAdmin.make
     const events = yield* CacheEvents.CacheEvents
+    const { reports } = yield* CacheAnalytics.CacheAnalytics
     return {
       title: "this program",
-      views: Effect.flatMap(steadyMillis, (now) =>
-        Effect.flatMap(registry.caches, (all) => Effect.forEach(all, (cache) => viewOf(cache, now)))
-      ),
+      views: Effect.gen(function* () {
+        const now = yield* steadyMillis
+        const seen = yield* reports
+        return yield* Effect.forEach(yield* registry.caches, (cache) => viewOf(cache, seen, now))
+      }),
       keys: (cache, limit) =>
         Effect.map(Stream.runCollect(Stream.take(admin.keys(cache), limit)), Chunk.toReadonlyArray),
       entry: (cache, key) =>
@@ -203,6 +221,8 @@ export const ofStore = (admin: StoreAdmin.Service, values: boolean): Source => (
       name,
       tiers: [{ store, entries, bytes }],
       stats: undefined,
+      hottest: [],
+      advice: [],
       flights: []
     }))
   ),

@@ -18,6 +18,7 @@ import { batch } from "./batch.js"
 import { load } from "./load.js"
 import { memory } from "./memory.js"
 import { miss } from "./miss.js"
+import { observe } from "./observe.js"
 import { program } from "./program.js"
 import * as Report from "./report.js"
 import { redis } from "./redis.js"
@@ -33,6 +34,7 @@ const suites: Readonly<Record<string, Suite>> = {
   memory,
   scale,
   program,
+  observe,
   view,
   batch,
   load,

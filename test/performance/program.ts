@@ -15,7 +15,7 @@ import * as Claims from "./claims.js"
 import type { Subject } from "./measure.js"
 import { measure, ratios } from "./measure.js"
 import type { Suite } from "./suite.js"
-import { finder, toRow } from "./suite.js"
+import { finder, inGenerator as inGeneratorOver, toRow } from "./suite.js"
 import { around, textKeys } from "./workloads.js"
 
 const entries = 1_000
@@ -45,15 +45,7 @@ type Get<R> = (text: string) => Effect.Effect<unknown, unknown, R>
 
 const inGenerator = <R>(runtime: Runtime.Runtime<R>, name: string, get: Get<R>): Subject => {
   const next = around(texts)
-  return {
-    name,
-    run: (times) =>
-      Runtime.runPromise(runtime)(
-        Effect.gen(function* () {
-          for (let done = 0; done < times; done++) yield* get(next())
-        })
-      )
-  }
+  return inGeneratorOver(runtime, name, () => get(next()))
 }
 
 const inChain = <R>(runtime: Runtime.Runtime<R>, name: string, get: Get<R>): Subject => {

@@ -59,3 +59,18 @@ export const inFiber = <E, R>(
   const run = Runtime.runPromise(runtime)
   return { name, batch, run: (times) => run(loop(times, operation)) }
 }
+
+/** The same as programs write it: `yield*` after `yield*` in one generator. */
+export const inGenerator = <E, R>(
+  runtime: Runtime.Runtime<R>,
+  name: string,
+  operation: () => Effect.Effect<unknown, E, R>
+): Subject => ({
+  name,
+  run: (times) =>
+    Runtime.runPromise(runtime)(
+      Effect.gen(function* () {
+        for (let done = 0; done < times; done++) yield* operation()
+      })
+    )
+})

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
+import * as CacheAnalytics from "../../observe/CacheAnalytics.js"
 import * as CacheStats from "../../observe/CacheStats.js"
 import { loaded } from "../attach.js"
 import * as Format from "../format.js"
@@ -31,17 +32,23 @@ const programIn = (file: string): Effect.Effect<Program, CacheError.InvalidConfi
         )
   )
 
+/** A cache as it was when it was closed. */
+interface Kept {
+  readonly stats: CacheStats.CacheStats
+  readonly report: CacheAnalytics.Report | undefined
+}
+
 /** Remembers the numbers of caches that are closed before anybody asks. */
-const recording = (kept: Array<CacheStats.CacheStats>): CacheStats.RegistryService => {
+const recording = (kept: Array<Kept>, { reports }: CacheAnalytics.Service): CacheStats.RegistryService => {
   const open = new Set<CacheStats.Registered>()
   return {
     join: (cache) =>
       Effect.acquireRelease(
         Effect.sync(() => void open.add(cache)),
         () =>
-          Effect.map(cache.stats, (stats) => {
+          Effect.zipWith(cache.stats, reports, (stats, seen) => {
             open.delete(cache)
-            kept.push(stats)
+            kept.push({ stats, report: seen.find((one) => one.cache === cache.name) })
           })
       ),
     caches: Effect.sync(() => [...open]),
@@ -49,7 +56,14 @@ const recording = (kept: Array<CacheStats.CacheStats>): CacheStats.RegistryServi
   }
 }
 
-const costTable = (all: ReadonlyArray<CacheStats.CacheStats>, screen: Service): string =>
+const adviceOf = ({ report, stats }: Kept): ReadonlyArray<string> =>
+  report === undefined ? [] : CacheAnalytics.advice(report, Math.max(1, stats.tiers[0]?.entries ?? 0))
+
+/** What could be better, a line for each piece of advice. */
+const adviceText = (all: ReadonlyArray<Kept>): string =>
+  all.flatMap((one) => adviceOf(one).map((sentence) => `${Format.cacheName(one.stats.name)}: ${sentence}\n`)).join("")
+
+const costTable = (all: ReadonlyArray<Kept>, screen: Service): string =>
   all.length === 0
     ? "the program has made no caches"
     : Format.table(
@@ -62,7 +76,7 @@ const costTable = (all: ReadonlyArray<CacheStats.CacheStats>, screen: Service): 
           { head: "SAVED", right: true },
           { head: "FAILED", right: true }
         ],
-        all.map((stats) => [
+        all.map(({ stats }) => [
           Format.cacheName(stats.name),
           Format.count(stats.gets),
           Format.percent(stats.hitRatio),
@@ -76,30 +90,22 @@ const costTable = (all: ReadonlyArray<CacheStats.CacheStats>, screen: Service): 
 
 const measured = (program: Program) =>
   Effect.gen(function* () {
-    const kept: Array<CacheStats.CacheStats> = []
+    const kept: Array<Kept> = []
     const started = yield* Clock.currentTimeMillis
-    yield* Effect.scoped(program).pipe(Effect.provideService(CacheStats.Registry, recording(kept)))
+    const analytics = yield* CacheAnalytics.CacheAnalytics
+    const registry = recording(kept, analytics)
+    yield* Effect.scoped(program).pipe(Effect.provideService(CacheStats.Registry, registry))
     const millis = (yield* Clock.currentTimeMillis) - started
-    return { millis, caches: kept.sort((a, b) => b.loadMillis - a.loadMillis) }
-  })
+    return { millis, caches: kept.sort((a, b) => b.stats.loadMillis - a.stats.loadMillis) }
+  }).pipe(Effect.provide(CacheAnalytics.layer))
 
-const forJson = ({
-  caches,
-  millis
-}: {
-  readonly caches: ReadonlyArray<CacheStats.CacheStats>
-  readonly millis: number
-}) => ({
+const forJson = ({ caches, millis }: { readonly caches: ReadonlyArray<Kept>; readonly millis: number }) => ({
   millis,
-  caches: caches.map(({ gets, hitRatio, loadFailures, loadMillis, loads, name, savedMillis }) => ({
-    name,
-    gets,
-    hitRatio,
-    loads,
-    loadMillis,
-    savedMillis,
-    loadFailures
-  }))
+  caches: caches.map((one) => {
+    const { gets, hitRatio, loadFailures, loadMillis, loads, name, savedMillis } = one.stats
+    const hottest = one.report?.hottest ?? []
+    return { name, gets, hitRatio, loads, loadMillis, savedMillis, loadFailures, hottest, advice: adviceOf(one) }
+  })
 })
 
 /** Runs a program that fills caches, such as one with `CacheWarming`, over the store; tells what its caches did. */
@@ -121,7 +127,7 @@ export const profile = (options: {
     const found = yield* Profiler.profiled(options.out, measured(program))
     yield* show({ ...forJson(found), profile: options.out }, (_, screen) =>
       [
-        costTable(found.caches, screen),
+        `${costTable(found.caches, screen)}\n${adviceText(found.caches)}`.trimEnd(),
         `ran ${Format.duration(found.millis)}; wrote ${options.out}: open it in a browser's developer tools`
       ].join("\n")
     )

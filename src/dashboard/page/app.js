@@ -110,18 +110,29 @@ const showRows = (caches) => {
   $("none").hidden = caches.length > 0
 }
 
+/** A line about a key, with what is said of it first. */
+const keyLine = (said, key) => {
+  const item = document.createElement("li")
+  const more = document.createElement("span")
+  more.className = "more"
+  more.textContent = said
+  item.append(more, format.visible(key))
+  return item
+}
+
 const showFlights = (flights) => {
   $("flights").replaceChildren(
-    ...flights.map(({ key, millis, waiters }) => {
-      const item = document.createElement("li")
-      const more = document.createElement("span")
-      more.className = "more"
-      more.textContent = `${format.duration(millis)}, ${waiters} waiting`
-      item.append(more, format.visible(key))
-      return item
-    })
+    ...flights.map(({ key, millis, waiters }) => keyLine(`${format.duration(millis)}, ${waiters} waiting`, key))
   )
   $("no-flights").hidden = flights.length > 0
+}
+
+const showAnalysed = ({ advice, hottest }) => {
+  $("analysed").hidden = hottest.length === 0
+  $("hottest").replaceChildren(...hottest.map(({ key, part }) => keyLine(format.percent(part), key)))
+  $("advice").replaceChildren(
+    ...advice.map((sentence) => Object.assign(document.createElement("li"), { textContent: sentence }))
+  )
 }
 
 const showDetail = () => {
@@ -139,6 +150,7 @@ const showDetail = () => {
     ...cache.tiers.map((_, tier) => history.map((one) => one.cache.tiers[tier]?.entries ?? null))
   ])
   showFlights(cache.flights)
+  showAnalysed(cache)
   if (cache.stats === undefined) return
   charts.outcomes.show([at, ...outcomes.map((_, outcome) => each.map((one) => one[outcome]))])
   const ratios = history.map((_, index) => {

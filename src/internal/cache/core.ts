@@ -10,18 +10,17 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
+import type { Recorder } from "../../observe/internal/recorder.js"
 import { localOf } from "../configLocal.js"
 import { closed } from "../store/service.js"
 import { isTraced } from "../tracing.js"
 import type { Asked, Call, Place, Sought, Ticket } from "./call.js"
 import { bypass } from "./bypass.js"
 import { Counters } from "./counters.js"
-import type { Flight } from "./flight.js"
-import { giveUpOn } from "./flight.js"
+import { type Flight, giveUpOn } from "./flight.js"
 import type { Hits, Target } from "./get.js"
 import { Get } from "./get.js"
-import type { Begun, Departure } from "./loader.js"
-import { Loader } from "./loader.js"
+import { type Begun, type Departure, Loader } from "./loader.js"
 import type { Answer, Definition } from "./model.js"
 import { Outcomes } from "./outcomes.js"
 import type { Settings } from "./settings.js"
@@ -53,9 +52,11 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
   /** The nearest tier, if no condition and no mode stands between it and a key, unless by a local override. */
   private hitView: CacheStore.LiveView<A, E> | undefined
   private readonly near: CacheStore.LiveView<A, E> | undefined
+  private readonly recorder: Recorder | undefined
 
   constructor(readonly definition: Definition<K, A, E, R>) {
     this.near = definition.region.near
+    this.recorder = definition.recorder
     this.unsafeProbe = definition.keys.unsafeProbe ?? definition.keys.unsafeEncode
     this.loader = new Loader(definition, this.counters, this.clock)
     this.outcomes = new Outcomes(definition, this.counters)
@@ -74,7 +75,8 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     if (view === undefined || localOf(fiber.currentContext) !== undefined) return -1
     const id = this.probe(key)
     if (id === undefined) return -1
-    const { clock } = this
+    const { clock, recorder } = this
+    if (recorder !== undefined && recorder.isLooking) recorder.key = id
     if (view.slides) return this.unlessDue(view, view.find(id, clock.now(fiber)), fiber)
     const place = view.find(id, clock.atMost(fiber))
     const found = place === notFresh && clock.isGuessed ? view.find(id, clock.now(fiber)) : place
@@ -96,6 +98,8 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     const view = this.hitView as CacheStore.LiveView<A, E>
     this.counters.fresh++
     this.counters.savedMillis += view.loadMillisAt(place)
+    const { recorder } = this
+    if (recorder !== undefined && --recorder.left < recorder.floor) recorder.hit()
     return view.valueAt(place)
   }
 

@@ -15,6 +15,7 @@ import * as CacheStore from "../../CacheStore.js"
 import * as Codec from "../../codec/Codec.js"
 import * as Envelope from "../../codec/Envelope.js"
 import * as Json from "../../codec/Json.js"
+import * as CacheAnalytics from "../../observe/CacheAnalytics.js"
 import * as CacheEvents from "../../observe/CacheEvents.js"
 import { localKey } from "../configLocal.js"
 import { digest } from "../keyText.js"
@@ -169,6 +170,7 @@ export const define = <K, A, E, R>(
       timeToIdle: millisOr(options.timeToIdle, Infinity),
       timeToLive: options.tierTimeToLive?.map(Check.millisOf) ?? []
     })
+    const { open } = yield* CacheAnalytics.CacheAnalytics
     return {
       name,
       keys: keysOf(options, config),
@@ -179,6 +181,7 @@ export const define = <K, A, E, R>(
       cacheIf: options.cacheIf,
       strict: options.strict ?? false,
       region,
-      events: yield* CacheEvents.CacheEvents
+      events: yield* CacheEvents.CacheEvents,
+      recorder: open === undefined ? undefined : yield* open(name)
     }
   })

@@ -11,6 +11,7 @@ import type * as CacheKey from "../../CacheKey.js"
 import type { Bulkhead } from "../../CachePolicy.js"
 import type * as CacheStore from "../../CacheStore.js"
 import type * as CacheEvents from "../../observe/CacheEvents.js"
+import type { Recorder } from "../../observe/internal/recorder.js"
 import type { Accesses } from "./accesses.js"
 import type { Early } from "./early.js"
 import type { HoldOffs } from "./holdOffs.js"
@@ -50,6 +51,8 @@ export interface Definition<K, A, E, R> {
   readonly strict: boolean
   readonly region: CacheStore.Region<A, E>
   readonly events: CacheEvents.Service
+  /** Sees a part of the gets, for `CacheAnalytics`. */
+  readonly recorder: Recorder | undefined
 }
 
 /** Exactly one of these for each get. */

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as CacheEntry from "../../CacheEntry.js"
 import * as CacheError from "../../CacheError.js"
+import type { How } from "../../observe/internal/recorder.js"
 import { hashKey } from "../tracing.js"
 import type { Counters } from "./counters.js"
 import type { Landing } from "./flight.js"
@@ -16,6 +17,8 @@ const hows: Record<Landing<unknown, unknown>["how"], readonly [owner: Outcome, j
   failsafe: ["failsafe", "failsafe"],
   failed: ["failed", "failed"]
 }
+
+const seen: Partial<Record<Outcome, How>> = { fresh: "hit", stale: "hit", loaded: "loaded" }
 
 const told = { fresh: "Hit", stale: "StaleServed", failsafe: "FailsafeServed" } as const
 
@@ -61,6 +64,7 @@ export class Outcomes<K, A, E, R> {
 
   private count(id: string, outcome: Outcome, entry: CacheEntry.CacheEntry<A, E> | undefined): void {
     this.counters[outcome]++
+    this.definition.recorder?.get(id, seen[outcome] ?? "other")
     if (outcome === "fresh" || outcome === "stale") this.counters.savedMillis += entry?.loadMillis ?? 0
     const { events, name } = this.definition
     if (!events.isHeard || (outcome !== "stale" && outcome !== "failsafe" && (outcome !== "fresh" || !events.hits)))
