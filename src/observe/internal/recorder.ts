@@ -20,9 +20,8 @@ const warmUp = lookLength / 4
 const pause = 127
 const busyMillis = 10_000
 
-/** Keys that are counted at most, and gets of which one is. */
+/** Keys that are counted at most. */
 const mostCounted = 256
-const countEvery = 4
 
 /** 32 bits of a key, of which all depend on all of it (FNV-1a, and the end of MurmurHash3). */
 const hashOf = (key: string): number => {
@@ -83,6 +82,7 @@ export class Recorder {
   /** Hits have to be told when `left` is below this: all of them, or the one that ends the looking away. */
   floor = Infinity
   isLooking = true
+  private chance = 1
   private startedAt: number | undefined
   private frequent = new Frequent()
   private distances = new Distances()
@@ -101,9 +101,18 @@ export class Recorder {
   }
 
   private see(key: string, how: How): void {
-    if (this.left % countEvery === 0) this.frequent.add(key)
+    if (this.isCounted()) this.frequent.add(key)
     const hash = hashOf(key)
     if (hash < this.distances.threshold) this.distances.add(hash, how, this.left < lookLength - warmUp)
+  }
+
+  /**
+   * One get of four, by a sequence that looks like chance (Numerical Recipes' linear congruential generator): each fourth
+   * would be blind for programs that ask in turns.
+   */
+  private isCounted(): boolean {
+    this.chance = (Math.imul(this.chance, 1_664_525) + 1_013_904_223) | 0
+    return this.chance >>> 30 === 0
   }
 
   private turn(): void {
