@@ -24,9 +24,13 @@
  */
 import * as Command from "@effect/cli/Command"
 import * as CliConfig from "@effect/cli/CliConfig"
+import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Commands from "./command.js"
 import type * as Shared from "./tree/shared.js"
 import * as Errors from "./errors.js"
@@ -47,6 +51,18 @@ export type Environment = Shared.Environment
  */
 export const command = Commands.larder
 
+/** What is short for something else. */
+const spelledOut = (argument: string): ReadonlyArray<string> =>
+  argument === "--verbose" ? ["--log-level", "debug"] : [argument]
+
+/** What is logged at least, unless `--log-level` says otherwise. */
+const level = Layer.unwrapEffect(
+  Effect.map(
+    Effect.orElseSucceed(Config.logLevel("LARDER_LOG_LEVEL"), () => LogLevel.Info),
+    Logger.minimumLogLevel
+  )
+)
+
 /**
  * Runs the command with the arguments of a process (the first two, Node and the script, included). Answers the code that
  * the process ends with: 0 it is done; 1 it could not be done, or what was looked at is not well; 2 it was not said
@@ -59,7 +75,8 @@ export const run = (
   args: ReadonlyArray<string>,
   { version }: { readonly version: string }
 ): Effect.Effect<number, never, Environment> =>
-  Command.run(command, { name: "larder", version })(args).pipe(
+  Command.run(command, { name: "larder", version })(args.flatMap(spelledOut)).pipe(
+    Effect.provide(level),
     Effect.provide(CliConfig.layer({ showBuiltIns: false })),
     Effect.exit,
     Effect.flatMap(
@@ -128,7 +145,7 @@ export { migrate, restore, snapshot } from "./commands/moving.js"
  * @since 0.1.0
  * @category handlers
  */
-export { profile, warm } from "./commands/running.js"
+export { analyze, profile, warm } from "./commands/running.js"
 
 /**
  * Measure the store in force, and show what was measured.

@@ -64,6 +64,10 @@ const none = Object.fromEntries(
   ].map((place) => [place, ""])
 )
 
+/** What colours are made of takes no room. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
+const widthOf = (cell: string): number => cell.replace(/\u001b\[\d+m/g, "").length
+
 const gap = 2
 const narrowest = 6
 
@@ -85,7 +89,7 @@ export const table = (
   rows: ReadonlyArray<ReadonlyArray<string>>,
   screen: Pick<Service, "columns">
 ): string => {
-  const wanted = columns.map(({ head }, at) => Math.max(head.length, ...rows.map((row) => row[at]?.length ?? 0)))
+  const wanted = columns.map(({ head }, at) => Math.max(head.length, ...rows.map((row) => widthOf(row[at] ?? ""))))
   const made = new Table({
     head: columns.map(({ head }) => head),
     chars: none,

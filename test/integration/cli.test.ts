@@ -283,6 +283,10 @@ describe("larder: running", () => {
       const out = join(folder, "out.cpuprofile")
       assert.match((yield* larder("profile", program, "--out", out)).out, /squares +4/)
       assert.isArray((JSON.parse(readFileSync(out, "utf8")) as { readonly nodes: unknown }).nodes)
+      const used = yield* larder("analyze", program)
+      assert.strictEqual(used.code, 0, used.err)
+      assert.match(used.out, /gets +4, 25\.0 % hits/)
+      assert.include(used.out, "ASKED FOR MOST")
       writeFileSync(join(folder, "none.ts"), "export const x = 1")
       assert.include((yield* larder("warm", join(folder, "none.ts"))).err, "has no Effect as its default export")
       assert.include((yield* larder("warm", join(folder, "absent.ts"))).err, "cannot be loaded")
@@ -357,6 +361,28 @@ describe("larder: here", () => {
       const bad = yield* larder("doctor", "--store", `sqlite:${folder}/none.db`)
       assert.strictEqual(bad.code, 1)
       assert.match(bad.out, /bad store +.*there is no/)
+    })
+  )
+
+  it.scopedLive("logs go beside the results, as many as are asked for", () =>
+    Effect.gen(function* () {
+      const { folder, url } = yield* filled
+      const chatty = join(folder, "chatty.ts")
+      writeFileSync(
+        chatty,
+        'import { Effect } from "effect"\nexport default Effect.zipRight(Effect.logDebug("a detail"), Effect.logInfo("a fact"))'
+      )
+      const said = (variables: Record<string, string>, ...args: ReadonlyArray<string>) =>
+        Effect.map(larder({ LARDER_STORE: url, ...variables })("warm", chatty, ...args), ({ err, out }) => {
+          assert.notInclude(out, "a fact")
+          return ["a detail", "a fact"].filter((text) => err.includes(text)).length
+        })
+      assert.strictEqual(yield* said({}), 1)
+      assert.strictEqual(yield* said({}, "--verbose"), 2)
+      assert.strictEqual(yield* said({}, "--log-level", "error"), 0)
+      assert.strictEqual(yield* said({ LARDER_LOG_LEVEL: "DEBUG" }), 2)
+      assert.strictEqual(yield* said({ LARDER_LOG_LEVEL: "ERROR" }), 0)
+      assert.strictEqual(yield* said({ LARDER_LOG_LEVEL: "ERROR" }, "--verbose"), 2)
     })
   )
 

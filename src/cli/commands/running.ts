@@ -8,8 +8,7 @@ import * as CacheAnalytics from "../../observe/CacheAnalytics.js"
 import * as CacheStats from "../../observe/CacheStats.js"
 import { loaded } from "../attach.js"
 import * as Format from "../format.js"
-import type { Screen } from "../screen.js"
-import { type Service, show } from "../screen.js"
+import { paint, type Screen, type Service, safe, show } from "../screen.js"
 import * as Profiler from "../profiler.js"
 
 /** What a module of the user's has to export as its default. */
@@ -63,9 +62,11 @@ const adviceOf = ({ report, stats }: Kept): ReadonlyArray<string> =>
 const adviceText = (all: ReadonlyArray<Kept>): string =>
   all.flatMap((one) => adviceOf(one).map((sentence) => `${Format.cacheName(one.stats.name)}: ${sentence}\n`)).join("")
 
+const noCaches = "the program has made no caches"
+
 const costTable = (all: ReadonlyArray<Kept>, screen: Service): string =>
   all.length === 0
-    ? "the program has made no caches"
+    ? noCaches
     : Format.table(
         [
           { head: "CACHE" },
@@ -114,6 +115,45 @@ export const warm = (file: string): Effect.Effect<void, unknown, CacheStore.Cach
     const found = yield* Effect.flatMap(programIn(file), measured)
     yield* show(forJson(found), (_, screen) =>
       [costTable(found.caches, screen), `done in ${Format.duration(found.millis)}`].join("\n")
+    )
+  })
+
+const shownKeys = 10
+
+const usedText = (one: Kept, screen: Service): string => {
+  const { report, stats } = one
+  const title = paint(screen, "bold", Format.cacheName(stats.name))
+  if (report === undefined || report.gets === 0) return `${title}\n  nobody has asked it for anything`
+  const entries = Math.max(1, stats.tiers[0]?.entries ?? 0)
+  const would = (size: number): string => Format.percent(CacheAnalytics.hitRatioAt(report, size))
+  const advice = adviceOf(one)
+  return [
+    title,
+    Format.pairs([
+      ["  gets", `${Format.count(stats.gets)}, ${Format.percent(stats.hitRatio)} hits`],
+      ["  keys", `about ${Format.count(report.keys)}, in ${Format.some(entries, "entry", "entries")}`],
+      ["  never used again", Format.percent(report.unused)],
+      ["  loaded again", Format.percent(report.reloaded)],
+      ...(report.curve.length === 0
+        ? []
+        : ([["  with half, twice the room", `${would(entries / 2)}, ${would(entries * 2)} hits`]] as const)),
+      ["  advice", advice.length === 0 ? "none" : advice.join("; ")]
+    ]),
+    Format.table(
+      [{ head: "  ASKED FOR MOST" }, { head: "PART", right: true }],
+      report.hottest.slice(0, shownKeys).map(({ key, part }) => [`  ${safe(key)}`, Format.percent(part)]),
+      screen
+    )
+  ].join("\n")
+}
+
+/** Runs a program, and tells how the keys of its caches were used, and what could be better. */
+export const analyze = (file: string): Effect.Effect<void, unknown, CacheStore.CacheStore | Screen> =>
+  Effect.gen(function* () {
+    const { caches } = yield* Effect.flatMap(programIn(file), measured)
+    const json = caches.map((one) => ({ ...one.report, cache: one.stats.name, advice: adviceOf(one) }))
+    yield* show(json, (_, screen) =>
+      caches.length === 0 ? noCaches : caches.map((one) => usedText(one, screen)).join("\n\n")
     )
   })
 

@@ -42,6 +42,23 @@ const profile = Command.make(
   )
 )
 
+const analyze = Command.make(
+  "analyze",
+  {
+    ...common,
+    store: Options.withDefault(
+      Options.withDescription(Options.text("store"), "The store that it runs over."),
+      "memory:"
+    ),
+    program
+  },
+  (options) => under(options, Running.analyze(options.program))
+).pipe(
+  Command.withDescription(
+    about("Runs a program, and tells how the keys of its caches are used and what could be better.", "analyze ./job.js")
+  )
+)
+
 const benchmark = Command.make(
   "benchmark",
   {
@@ -74,4 +91,4 @@ const benchmark = Command.make(
   )
 )
 
-export const commands = [warm, profile, benchmark] as const
+export const commands = [warm, profile, analyze, benchmark] as const
