@@ -21,14 +21,17 @@ const warm = Command.make("warm", { ...common, program }, (options) =>
   )
 )
 
+/** What is only tried needs no store that lasts. */
+const anyStore = Options.text("store").pipe(
+  Options.withDescription("The store that it runs over."),
+  Options.withDefault("memory:")
+)
+
 const profile = Command.make(
   "profile",
   {
     ...common,
-    store: Options.withDefault(
-      Options.withDescription(Options.text("store"), "The store that it runs over."),
-      "memory:"
-    ),
+    store: anyStore,
     program,
     out: Options.text("out").pipe(
       Options.withDescription("The file of the profile."),
@@ -46,10 +49,7 @@ const analyze = Command.make(
   "analyze",
   {
     ...common,
-    store: Options.withDefault(
-      Options.withDescription(Options.text("store"), "The store that it runs over."),
-      "memory:"
-    ),
+    store: anyStore,
     program
   },
   (options) => under(options, Running.analyze(options.program))

@@ -5,7 +5,14 @@ import uPlot from "./uplot.js"
 export const span = 300
 const height = 190
 
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
+/** Shows nothing: it is asked what a colour's name comes to in this light. */
+const probe = document.body.appendChild(document.createElement("span"))
+probe.hidden = true
+
+const colour = (name) => {
+  probe.style.color = `var(--${name})`
+  return getComputedStyle(probe).color
+}
 
 const axis = () => ({
   stroke: colour("quiet"),
