@@ -27,6 +27,10 @@ export const hashKey = (key: string): string => {
   return hex(high) + hex(low)
 }
 
+/** What events say of a key. */
+export const toldKey = ({ keys }: { readonly keys?: boolean | undefined }, key: string): string =>
+  keys === true ? key : hashKey(key)
+
 /** Runs `use` inside a span if it can be seen; otherwise just runs it, with `undefined`. */
 export const traced = <A, E, R>(
   name: string,

@@ -106,6 +106,8 @@ export interface Service {
   readonly isHeard: boolean
   /** Whether hits are told, too. They take a longer way then. */
   readonly hits: boolean
+  /** Whether events tell keys as they are, and not by their hashes. Only for debugging. */
+  readonly keys?: boolean | undefined
   readonly changes: Stream.Stream<CacheEvent>
 }
 
@@ -121,7 +123,8 @@ export class CacheEvents extends Context.Reference<CacheEvents>()("effect-larder
 
 /**
  * Keeps events for whoever subscribes. `capacity` is how many a slow listener may lag behind (default 1 024); beyond
- * it the oldest are dropped. With `hits` each hit is told, which makes hits several times as expensive.
+ * it the oldest are dropped. With `hits` each hit is told, which makes hits several times as expensive. With `keys` events
+ * have the keys themselves as their `keyHash`: for debugging, where nobody else reads them.
  *
  * @since 0.1.0
  * @category layers
@@ -129,6 +132,7 @@ export class CacheEvents extends Context.Reference<CacheEvents>()("effect-larder
 export const layer = (options?: {
   readonly capacity?: number | undefined
   readonly hits?: boolean | undefined
+  readonly keys?: boolean | undefined
 }): Layer.Layer<CacheEvents> =>
   Layer.scoped(
     CacheEvents,
@@ -140,6 +144,7 @@ export const layer = (options?: {
         },
         isHeard: true,
         hits: options?.hits === true,
+        keys: options?.keys === true,
         changes: Stream.fromPubSub(hub)
       })
     )

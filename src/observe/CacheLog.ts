@@ -9,14 +9,18 @@ import { FileSystem } from "@effect/platform/FileSystem"
 import { Path } from "@effect/platform/Path"
 import type { PlatformError } from "@effect/platform/Error"
 import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
 import * as Schedule from "effect/Schedule"
 import * as CacheError from "../CacheError.js"
 import * as Check from "../internal/options.js"
+import * as CacheEvents from "./CacheEvents.js"
 import * as CacheStats from "./CacheStats.js"
 
 /**
@@ -253,3 +257,67 @@ export const layerSummary = (
       yield* Effect.forkScoped(Effect.schedule(all, Schedule.spaced(every)))
     })
   )
+
+/** What is worth telling of an event, beside what it is: no values, and no objects. */
+const annotationsOf = (event: CacheEvents.CacheEvent): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries(event).flatMap(([name, value]: readonly [string, unknown]) => {
+      if (name === "_tag" || name === "createdAt") return []
+      if (value instanceof Error) return [[name, value.message]]
+      return typeof value === "object" ? [] : [[name === "keyHash" ? "key" : name, value]]
+    })
+  )
+
+/**
+ * Shows everything that caches do, to whoever looks for a mistake: each hit, load, removal and failure, with its key **as it
+ * is** and its time, as debug lines of a pretty logger. Makes hits several times as expensive: not for production.
+ *
+ * @example
+ * ```ts
+ * import { CacheLog, Cached, MemoryStore } from "effect-larder"
+ * import { Effect, Layer } from "effect"
+ *
+ * const length = Cached.fn("length")((word: string) => Effect.succeed(word.length))
+ *
+ * // logs: larder: Loaded { cache: 'length', key: 'bread', millis: 0 }
+ * Effect.runPromise(Effect.provide(length("bread"), MemoryStore.layer().pipe(Layer.provideMerge(CacheLog.layerDebug))))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerDebug: Layer.Layer<CacheEvents.CacheEvents> = Layer.effect(
+  CacheEvents.CacheEvents,
+  Effect.gen(function* () {
+    const events = yield* CacheEvents.CacheEvents
+    const log = Runtime.runSync(yield* Effect.runtime<never>())
+    return {
+      ...events,
+      // where it happens, so that the lines stand between the program's own
+      publish: (event) => {
+        log(Effect.annotateLogs(Effect.logDebug(`larder: ${event._tag}`), annotationsOf(event)))
+        events.publish(event)
+      }
+    }
+  })
+).pipe(
+  Layer.provide(CacheEvents.layer({ hits: true, keys: true })),
+  Layer.provideMerge(Layer.merge(Logger.pretty, Logger.minimumLogLevel(LogLevel.Debug)))
+)
+
+/**
+ * What the environment says: `layerDebug` if `LARDER_DEBUG` is 1 or true, else the level of `LARDER_LOG_LEVEL` (default:
+ * INFO) for what runs under it. A value that is neither is as good as none.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerEnvironment: Layer.Layer<never> = Layer.unwrapEffect(
+  Effect.map(
+    Effect.all([
+      Effect.orElseSucceed(Config.boolean("LARDER_DEBUG"), () => false),
+      Effect.orElseSucceed(Config.logLevel("LARDER_LOG_LEVEL"), () => LogLevel.Info)
+    ]),
+    ([isDebug, level]): Layer.Layer<never> => (isDebug ? layerDebug : Logger.minimumLogLevel(level))
+  )
+)

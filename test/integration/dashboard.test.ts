@@ -3,7 +3,7 @@ import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
-import { Cache, CacheError, CacheEvents, CacheStats, MemoryStore, StoreAdmin } from "effect-larder"
+import { Cache, CacheAnalytics, CacheError, CacheEvents, CacheStats, MemoryStore, StoreAdmin } from "effect-larder"
 import * as CacheDashboard from "effect-larder/CacheDashboard"
 import * as SqliteStore from "effect-larder/SqliteStore"
 import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
@@ -104,6 +104,19 @@ describe("CacheDashboard", () => {
       assert.deepStrictEqual(jsonIn(none), { error: "there is no cache of this name", hint: "there are: shop/users" })
       assert.strictEqual((yield* ask(port, "/api/keys")).status, 400)
     }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("tells which keys are asked for most, and what could be better", () =>
+    Effect.gen(function* () {
+      const { port, users } = yield* program()
+      for (let round = 0; round < 2_000; round++) yield* users.get("ada")
+      const [cache] = jsonIn(yield* ask(port, "/api/caches")) as ReadonlyArray<{
+        readonly hottest: ReadonlyArray<{ readonly key: string; readonly part: number }>
+        readonly advice: ReadonlyArray<string>
+      }>
+      assert.strictEqual(cache?.hottest[0]?.key, "ada")
+      assert.include(cache?.advice.join(), "one key has")
+    }).pipe(Effect.provide(Layer.provideMerge(layer, CacheAnalytics.layer)))
   )
 
   it.scopedLive("shows no values if it is not to", () =>

@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import type * as CacheEntry from "../../CacheEntry.js"
 import * as CacheError from "../../CacheError.js"
 import type { How } from "../../observe/internal/recorder.js"
-import { hashKey } from "../tracing.js"
+import { toldKey } from "../tracing.js"
 import type { Counters } from "./counters.js"
 import type { Landing } from "./flight.js"
 import type { Answer, Definition, Outcome } from "./model.js"
@@ -69,6 +69,6 @@ export class Outcomes<K, A, E, R> {
     const { events, name } = this.definition
     if (!events.isHeard || (outcome !== "stale" && outcome !== "failsafe" && (outcome !== "fresh" || !events.hits)))
       return
-    events.publish({ _tag: told[outcome], cache: name, keyHash: hashKey(id), createdAt: entry?.createdAt ?? 0 })
+    events.publish({ _tag: told[outcome], cache: name, keyHash: toldKey(events, id), createdAt: entry?.createdAt ?? 0 })
   }
 }

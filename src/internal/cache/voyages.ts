@@ -17,7 +17,7 @@ import type * as CacheStore from "../../CacheStore.js"
 import { chanceOf } from "../chance.js"
 import { unknownEpoch } from "../epochs.js"
 import type { SteadyClock } from "../steady.js"
-import { hashKey, traced } from "../tracing.js"
+import { hashKey, toldKey, traced } from "../tracing.js"
 import { Attempts } from "./attempts.js"
 import { conclude, fallBack, replacesByNothing } from "./conclude.js"
 import type { Counters } from "./counters.js"
@@ -199,7 +199,7 @@ export class Voyages<K, A, E, R> {
   private tell(id: string, millis: number, exit: Exit.Exit<A, E>): void {
     const { events, name } = this.definition
     if (!events.isHeard) return
-    const ended = { cache: name, keyHash: hashKey(id), millis }
+    const ended = { cache: name, keyHash: toldKey(events, id), millis }
     events.publish(
       Exit.isSuccess(exit)
         ? { _tag: "Loaded", ...ended }

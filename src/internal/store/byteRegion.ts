@@ -7,7 +7,7 @@ import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 import type * as Codec from "../../codec/Codec.js"
 import type * as CacheEvents from "../../observe/CacheEvents.js"
-import { hashKey } from "../tracing.js"
+import { toldKey } from "../tracing.js"
 import { steadyMillis } from "../steady.js"
 import { endingBy } from "./endingBy.js"
 import { observed } from "./observed.js"
@@ -44,7 +44,7 @@ const decodeRow = <A, E>(options: ByteRegionOptions<A, E>, row: CacheStore.Row) 
     _tag: "DecodeFailed",
     store: options.store,
     cache: options.name,
-    keyHash: hashKey(row.key),
+    keyHash: toldKey(options.events, row.key),
     error: decoded.left
   })
   return undefined

@@ -8,7 +8,7 @@ import * as CacheStore from "../../CacheStore.js"
 import * as Policies from "../../eviction/Policies.js"
 import * as Check from "../../internal/options.js"
 import * as Service from "../../internal/store/service.js"
-import { hashKey } from "../../internal/tracing.js"
+import { toldKey } from "../../internal/tracing.js"
 import { steadyMillis } from "../../internal/steady.js"
 import * as CacheEvents from "../../observe/CacheEvents.js"
 import * as MemoryProbe from "../MemoryProbe.js"
@@ -65,7 +65,7 @@ const listener = (
   if (!events.isHeard) return own
   return (removal) => {
     const { cache, cause, key } = removal
-    events.publish({ _tag: "Removed", store: storeName, cache, keyHash: hashKey(key), cause })
+    events.publish({ _tag: "Removed", store: storeName, cache, keyHash: toldKey(events, key), cause })
     own?.(removal)
   }
 }
