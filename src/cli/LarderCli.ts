@@ -170,3 +170,11 @@ export { again, top } from "./commands/watching.js"
  * @category handlers
  */
 export { config, doctor, init } from "./commands/here.js"
+
+/**
+ * Serve the page over the store in force.
+ *
+ * @since 0.1.0
+ * @category handlers
+ */
+export { dashboard } from "./commands/serving.js"

@@ -11,8 +11,10 @@ import * as Location from "../store/sqlite/location.js"
 import { Usage } from "./errors.js"
 
 type Failure = CacheError.InvalidConfig | CacheError.StoreUnavailable | CacheError.PathError | Usage
+/** A Layer of a store, with all that may be wrong with it. */
 export type Store = Layer.Layer<CacheStore.CacheStore, Failure, FileSystem.FileSystem>
 
+/** The store that a person has named. */
 export interface Wanted {
   readonly url: string
   /** Whether it is made if it is not there: looking at something makes nothing. */
@@ -27,6 +29,7 @@ interface Place extends Wanted {
 
 type Open = (place: Place) => Effect.Effect<Store, Failure, FileSystem.FileSystem>
 
+/** A url of each kind. */
 export const examples = [
   "sqlite:./cache.db",
   "file:./cache",
@@ -43,8 +46,8 @@ const hint = `write it like one of: ${examples.join("  ")}`
 const refused = (url: string, reason: string): Usage =>
   new Usage({ reason: `the store ${withoutPassword(url)} ${reason}`, hint })
 
-/** Urls stand in errors and logs. */
-export const withoutPassword = (url: string): string => url.replace(/(:\/\/[^/@:]*):[^/@]*@/, "$1:***@")
+/** Urls stand in errors and logs. Up to the last @: a password may have been written with one, or with a slash. */
+export const withoutPassword = (url: string): string => url.replace(/(:\/\/[^/@:]*):.*@/, "$1:***@")
 
 /** Leaves `//` away, which some write before a path. */
 const pathOf = ({ rest }: Place): string => rest.replace(/^\/\/(?=[./])/, "")
@@ -144,18 +147,20 @@ const memory: Open = () =>
     ({ layer }) => layer()
   )
 
-const schemes: Readonly<Record<string, Open>> = {
-  sqlite,
-  file: files,
-  redis,
-  rediss: redis,
-  postgres,
-  postgresql: postgres,
-  memcached,
-  memcacheds: memcached,
-  s3,
-  memory
-}
+const schemes: ReadonlyMap<string, Open> = new Map(
+  Object.entries({
+    sqlite,
+    file: files,
+    redis,
+    rediss: redis,
+    postgres,
+    postgresql: postgres,
+    memcached,
+    memcacheds: memcached,
+    s3,
+    memory
+  })
+)
 
 /** Somebody's own: a module whose default export, or whose `layer`, is the Layer of a store. */
 const plugin = ({ url }: Wanted): Effect.Effect<Store, Failure> =>
@@ -184,10 +189,11 @@ export const loaded = (file: string): Effect.Effect<Readonly<Record<string, unkn
 
 const isModule = (url: string): boolean => /\.[cm]?[jt]s$/.test(url)
 
+/** Finds the store's Layer; nothing is connected to before that is built. */
 export const storeOf = (wanted: Wanted): Effect.Effect<Store, Failure, FileSystem.FileSystem> => {
   const { url } = wanted
   const scheme = /^([a-z0-9]+):/.exec(url)?.[1]
-  const open = scheme === undefined ? undefined : schemes[scheme]
+  const open = schemes.get(scheme ?? "")
   if (open === undefined || scheme === undefined) {
     return isModule(url) ? plugin(wanted) : Effect.fail(refused(url, "is no url of a store"))
   }

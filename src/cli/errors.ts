@@ -19,6 +19,7 @@ export class Usage extends Data.TaggedError("Usage")<{ readonly reason: string; 
 /** A command has done its work, and what it was asked about is not well. All has been said of it. */
 export class NotWell extends Data.TaggedError("NotWell") {}
 
+/** What the process ends with. */
 export const codeOf = (cause: Cause.Cause<unknown>): number => {
   if (Cause.isEmptyType(cause)) return exitCodes.done
   const failures = Chunk.toReadonlyArray(Cause.failures(cause))

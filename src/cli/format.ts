@@ -1,5 +1,6 @@
 /** Numbers, times, tables and values as people read them. */
 import Table from "cli-table3"
+import { textOf } from "../internal/admin/payload.js"
 import { safe, type Service } from "./screen.js"
 
 const units = ["B", "KiB", "MiB", "GiB", "TiB"] as const
@@ -111,38 +112,23 @@ export const pairs = (all: ReadonlyArray<readonly [name: string, value: string]>
   return all.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n")
 }
 
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-
-/** What `Binary` puts before text. */
-const narrow = 0
-
 /** What a value's bytes are, without its Schema: JSON if they are, else text, else bytes. */
 export type Value =
   | { readonly json: unknown }
   | { readonly text: string }
   | { readonly hex: string; readonly bytes: number }
 
-const textIn = (payload: Uint8Array): string | undefined => {
-  try {
-    return decoder.decode(payload)
-  } catch {
-    return undefined
-  }
-}
-
 /** Bytes of a value that is not text that are shown. */
 const mostHex = 256
 
 export const valueOf = (payload: Uint8Array): Value => {
-  if (payload[0] === narrow) {
-    const text = textIn(payload.subarray(1))
-    if (text !== undefined) return { text }
-  }
-  const text = textIn(payload)
+  const found = textOf(payload)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: text has none but these
-  if (text === undefined || /[\u0000-\u0008\u000e-\u001a\u001c-\u001f]/.test(text)) {
+  if (found === undefined || (!found.isPlain && /[\u0000-\u0008\u000e-\u001a\u001c-\u001f]/.test(found.text))) {
     return { hex: Buffer.from(payload.subarray(0, mostHex)).toString("hex"), bytes: payload.byteLength }
   }
+  const { isPlain, text } = found
+  if (isPlain) return { text }
   try {
     return { json: JSON.parse(text) as unknown }
   } catch {

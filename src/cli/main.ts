@@ -1,16 +1,9 @@
 #!/usr/bin/env node
 /** The `larder` command: looks whether what it needs is installed, then runs. */
 import { readFileSync } from "node:fs"
+import { isInstalled } from "./installed.js"
 
 const needed = ["@effect/cli", "@effect/platform-node"] as const
-
-const isInstalled = (name: string): boolean => {
-  try {
-    return import.meta.resolve(name) !== ""
-  } catch {
-    return false
-  }
-}
 
 const missing = needed.filter((name) => !isInstalled(name))
 if (missing.length > 0) {

@@ -83,7 +83,7 @@ const Removal = Schema.Struct({
 const Named = Schema.Struct({ cache: Schema.String })
 const Limited = Schema.Struct({
   cache: Schema.String,
-  limit: Schema.optionalWith(Schema.NumberFromString, { default: () => 100 })
+  limit: Schema.optionalWith(Schema.NumberFromString.pipe(Schema.int()), { default: () => 100 })
 })
 const Keyed = Schema.Struct({ cache: Schema.String, key: Schema.String })
 
@@ -108,19 +108,16 @@ const statusOf = (error: Asked): number => {
 }
 
 /** Told as JSON, with what to do about it. */
-const told = (error: Asked) =>
-  HttpServerResponse.unsafeJson(
+const told = (error: Asked) => {
+  const said = error instanceof CacheError.InvalidConfig ? (error.issues[0] ?? error) : error
+  return HttpServerResponse.unsafeJson(
     {
-      error:
-        error instanceof CacheError.InvalidConfig
-          ? error.issues[0]?.reason
-          : "reason" in error
-            ? error.reason
-            : error.message,
-      hint: error instanceof CacheError.InvalidConfig ? error.issues[0]?.hint : "hint" in error ? error.hint : undefined
+      error: "reason" in said ? said.reason : said.message,
+      hint: "hint" in said ? said.hint : undefined
     },
     { status: statusOf(error), headers: Guard.headers }
   )
+}
 
 const json = (value: unknown) => HttpServerResponse.unsafeJson(value, { headers: Guard.headers })
 

@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream"
 import * as CacheAdmin from "../CacheAdmin.js"
 import type * as CacheError from "../CacheError.js"
 import type * as CacheStore from "../CacheStore.js"
+import { textOf as textOfPayload } from "../internal/admin/payload.js"
 import { groupTag, showTag } from "../internal/groups.js"
 import { steadyMillis } from "../internal/steady.js"
 import * as CacheAnalytics from "../observe/CacheAnalytics.js"
@@ -172,18 +173,9 @@ export const ofProgram = (values: boolean): Effect.Effect<Source> =>
     }
   })
 
-const decoder = new TextDecoder("utf-8", { fatal: true })
-
 /** Without its Schema: text, if that is what it is. */
-const payloadText = (payload: Uint8Array | undefined): string | undefined => {
-  if (payload === undefined) return undefined
-  try {
-    // what Binary puts before text
-    return shortened(decoder.decode(payload[0] === 0 ? payload.subarray(1) : payload))
-  } catch {
-    return `${payload.byteLength} bytes that are no text`
-  }
-}
+const payloadText = (payload: Uint8Array | undefined): string | undefined =>
+  payload && shortened(textOfPayload(payload)?.text ?? `${payload.byteLength} bytes that are no text`)
 
 const inspected = ({ item, outdatedBy }: StoreAdmin.Inspected, values: boolean): Entry => {
   const why =

@@ -133,6 +133,8 @@ describe("larder: looking", () => {
         ["inspect", "--key", "1"],
         ["invalidate", "users"],
         ["list", "--store", "nonsense"],
+        ["list", "--store", "constructor:x"],
+        ["list", "--store", "__proto__:x"],
         ["list", "--store", "s3://"],
         ["list", "--store", "file:"],
         ["migrate", "--from", "sqlite:a.db", "--to", "sqlite:a.db"]
@@ -140,9 +142,11 @@ describe("larder: looking", () => {
         const { code, err } = yield* larder(...args)
         assert.deepStrictEqual([code, err === ""], [2, false], args.join(" "))
       }
-      const secret = yield* larder("list", "--store", "oracle://me:secret@host/db")
-      assert.include(secret.err, "oracle://me:***@host/db")
-      assert.notInclude(secret.err, "secret")
+      for (const password of ["secret", "s@secret", "a/secret", "a:secret@b/secret"]) {
+        const { err } = yield* larder("list", "--store", `oracle://me:${password}@host/db`)
+        assert.include(err, "oracle://me:***@host/db")
+        assert.notInclude(err, "secret")
+      }
     })
   )
 })

@@ -102,7 +102,14 @@ describe("CacheDashboard", () => {
       const none = yield* ask(port, "/api/keys?cache=wrods")
       assert.strictEqual(none.status, 404)
       assert.deepStrictEqual(jsonIn(none), { error: "there is no cache of this name", hint: "there are: shop/users" })
-      assert.strictEqual((yield* ask(port, "/api/keys")).status, 400)
+      for (const query of [
+        "",
+        "?cache=shop/users&limit=NaN",
+        "?cache=shop/users&limit=x",
+        "?cache=shop/users&limit=1.5"
+      ]) {
+        assert.strictEqual((yield* ask(port, `/api/keys${query}`)).status, 400, query)
+      }
     }).pipe(Effect.provide(layer))
   )
 

@@ -280,6 +280,36 @@ describe("StoreAdmin: from one store to another", () => {
     })
   )
 
+  it.scoped("what is invalidated in the second store meanwhile is not brought back", () =>
+    Effect.gen(function* () {
+      const [from, to] = [yield* opened(), yield* opened()]
+      yield* from.store(filled(["words"], ["bread", "salt"]))
+      // between the moment in which it is looked at and that in which it is written
+      const raw: CacheStore.Raw = {
+        ...to.admin.raw,
+        open: (name) =>
+          Effect.map(to.admin.raw.open(name), (engine) => ({
+            ...engine,
+            getMany: (keys) => Effect.tap(engine.getMany(keys), () => engine.deleteMany(["bread"]))
+          }))
+      }
+      yield* Stream.runDrain(StoreAdmin.migrate({ from: from.admin, to: { ...to.admin, raw } }))
+      assert.deepStrictEqual(keysOf(yield* Stream.runCollect(to.admin.items("words"))), ["salt"])
+    })
+  )
+
+  it.scoped("what is over in the second store keeps no place, also where nobody can tell its age", () =>
+    Effect.gen(function* () {
+      const [from, to] = [yield* opened(), yield* opened()]
+      const row = { key: "bread", bytes: encoder.encode("sealed"), tags: [], reclaimAt: 1_000, since: undefined }
+      yield* Effect.scoped(Effect.flatMap(to.admin.raw.open("words"), (engine) => engine.setMany([row])))
+      yield* TestClock.adjust("2 seconds")
+      yield* from.store(filled(["words"], ["bread"]))
+      const last = Option.getOrThrow(yield* Stream.runLast(StoreAdmin.migrate({ from: from.admin, to: to.admin })))
+      assert.deepStrictEqual([last.copied, last.kept], [1, 0])
+    })
+  )
+
   it.scoped("names that there are not are refused before anything is copied", () =>
     Effect.gen(function* () {
       const [from, to] = [yield* opened(), yield* opened()]

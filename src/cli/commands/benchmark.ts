@@ -22,6 +22,7 @@ export interface Timed {
   readonly p99: number
 }
 
+/** What was measured of one store. */
 export interface Benchmarked {
   readonly store: string
   readonly results: ReadonlyArray<Timed>

@@ -43,6 +43,7 @@ export const clear = (options: { readonly cache: Option.Option<string>; readonly
     )
   })
 
+/** What is to be invalidated. */
 export interface Invalidating {
   readonly cache: string
   readonly keys: ReadonlyArray<string>

@@ -2,13 +2,13 @@
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
-import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
 import * as CacheConfig from "../../CacheConfig.js"
 import * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 import { configFileEndings, configFileName } from "../../internal/constants.js"
 import { NotWell } from "../errors.js"
+import { isInstalled } from "../installed.js"
 import * as Format from "../format.js"
 import { paint, safe, type Screen, show } from "../screen.js"
 
@@ -27,6 +27,7 @@ export const config: Effect.Effect<void, CacheError.InvalidConfig, Screen | File
     )
 )
 
+/** How a configuration file is written. */
 export type Ending = (typeof configFileEndings)[number]
 
 /** The files that the package has as examples, beside its own folder. */
@@ -55,6 +56,7 @@ export const init = (ending: Ending): Effect.Effect<void, CacheError.PathError, 
     yield* show({ file }, () => `wrote ${file}: keep what you change`)
   })
 
+/** One thing that was looked at. */
 export interface Check {
   readonly name: string
   readonly isWell: boolean
@@ -79,16 +81,6 @@ const engines: ReadonlyArray<() => Promise<{ readonly descriptor: CacheStore.Des
   () => import("../../store/RedisStore.js"),
   () => import("../../store/ObjectStore.js")
 ]
-
-const require = createRequire(import.meta.url)
-
-const isInstalled = (name: string): boolean => {
-  try {
-    return require.resolve(name) !== ""
-  } catch {
-    return false
-  }
-}
 
 /** What is optional is well when it is not there. */
 const peers: Effect.Effect<ReadonlyArray<Check>> = Effect.forEach(engines, (load) =>

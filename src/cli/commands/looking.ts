@@ -286,6 +286,7 @@ export const explain = (cache: string, key: string): Looking<NotWell> =>
     yield* show(json, (_, screen) => entryText(entry, now, screen))
   })
 
+/** What is looked at. */
 export interface Inspecting {
   readonly cache: Option.Option<string>
   readonly key: Option.Option<string>

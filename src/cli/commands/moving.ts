@@ -51,6 +51,7 @@ const copiedTable = (rows: ReadonlyArray<StoreAdmin.Copied>, screen: Service): s
         screen
       )
 
+/** What is copied, and how carefully. */
 export interface Migrating extends StoreAdmin.Between {
   /** Whether every entry is looked for when all is done. */
   readonly verify: boolean

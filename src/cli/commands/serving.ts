@@ -10,6 +10,7 @@ import * as StoreAdmin from "../../StoreAdmin.js"
 import { Usage } from "../errors.js"
 import { paint, Screen } from "../screen.js"
 
+/** How the page is served. */
 export interface Serving {
   readonly port: number
   /** Whether something may be changed, by whoever has the address that is printed. */

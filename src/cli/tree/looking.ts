@@ -71,7 +71,7 @@ const health = Command.make(
 const top = Command.make(
   "top",
   { ...common, every },
-  over((options) => Watching.top({ every: Math.max(0.1, options.every) * 1_000 }))
+  over((options) => Watching.top({ every: (options.every >= 0.1 ? options.every : 0.1) * 1_000 }))
 ).pipe(Command.withDescription(about("Shows the largest caches and how they grow, until Ctrl-C.", "top --every 5")))
 
 const dashboard = Command.make(

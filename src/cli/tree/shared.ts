@@ -48,6 +48,7 @@ export const anyCache = Args.optional(cache)
 export const key = Args.text({ name: "key" }).pipe(Args.withDescription("The text of a key, as larder inspect has it."))
 export const common = { store, json } as const
 
+/** What every command over a store is told. */
 export interface Common {
   readonly store: string
   readonly json: boolean

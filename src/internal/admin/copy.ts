@@ -57,20 +57,22 @@ export const plus = (one: Counts, other: Counts): Counts => ({
 })
 
 /** As loads of this moment: what is invalidated or set meanwhile wins over them. */
-export const put = (to: CacheStore.Engine, rows: Rows): Failing<Counts> =>
+export const put = (to: CacheStore.Engine, from: Rows): Failing<Counts> =>
   Effect.gen(function* () {
     const now = yield* steadyMillis
-    const good = rows.filter(({ reclaimAt }) => reclaimAt > now)
-    const { epoch, rows: there } = yield* to.getMany(good.map(({ key }) => key))
+    const good = from.filter(({ reclaimAt }) => reclaimAt > now)
+    const { epoch, rows } = yield* to.getMany(good.map(({ key }) => key))
+    // what is over keeps no place
+    const there = rows.map((row) => (row !== undefined && row.reclaimAt > now ? row : undefined))
     const wanted = good.filter((row, index) => there[index] === undefined || isYounger(row, there[index]))
     const present = sameIn(good, there)
     if (wanted.length > 0) yield* to.setMany(wanted.map((row) => ({ ...row, since: epoch })))
     return {
-      seen: rows.length,
+      seen: from.length,
       copied: wanted.length,
       present,
       kept: good.length - wanted.length - present,
-      over: rows.length - good.length
+      over: from.length - good.length
     }
   })
 
