@@ -13,6 +13,8 @@
  * | `cache_loads_total`, `cache_load_failures_total` | counter | `cache` |
  * | `cache_load_seconds_total`, `cache_saved_seconds_total` | counter | `cache` |
  * | `cache_load_duration_seconds` | histogram | `cache` |
+ * | `cache_group_loads_total`, `cache_group_load_failures_total` | counter | `cache`, `group`: with `maxGroups` |
+ * | `cache_group_load_seconds_total` | counter | `cache`, `group`: with `maxGroups` |
  * | `cache_refreshes_total`, `cache_retries_total` | counter | `cache` |
  * | `cache_store_failures_total`, `cache_rejected_total` | counter | `cache` |
  * | `cache_evictions_total` | counter | `cache`, `cause`, `tier` |
@@ -95,6 +97,13 @@ export interface Options {
   readonly every?: Duration.DurationInput | undefined
   /** How many caches have a label of their own. Default: 100. */
   readonly maxCaches?: number | undefined
+  /**
+   * How many groups of keys of each cache have a label of their own: those that its option `group` tells, the first that
+   * are loaded. All others are counted under "other", so that loads by group add up to all loads. Hits are not counted by
+   * group: it would cost more than a hit does. Default: 0, and nothing is counted by group. What `group` answers is told
+   * in clear: do not ask for it where that is a secret.
+   */
+  readonly maxGroups?: number | undefined
 }
 
 /**
@@ -124,8 +133,12 @@ export const layer = (options: Options = {}): Layer.Layer<CacheStats.Registry, C
   Layer.scoped(
     CacheStats.Registry,
     Effect.gen(function* () {
-      const { every = "5 seconds", maxCaches = 100 } = options
-      yield* Check.check(options, { every: Check.positiveDuration, maxCaches: Check.positiveInteger })
+      const { every = "5 seconds", maxCaches = 100, maxGroups = 0 } = options
+      yield* Check.check(options, {
+        every: Check.positiveDuration,
+        maxCaches: Check.positiveInteger,
+        maxGroups: (value) => (value === 0 ? undefined : Check.positiveInteger(value))
+      })
       const registry = yield* CacheStats.Registry
       const keeper = new Keeper(maxCaches)
       const bring = Effect.flatMap(registry.caches, (caches) => Effect.forEach(caches, keeper.bring, { discard: true }))
@@ -134,6 +147,7 @@ export const layer = (options: Options = {}): Layer.Layer<CacheStats.Registry, C
       return {
         ...registry,
         settle: bring,
+        maxGroups,
         storeTimed: new StoreTimes().tell,
         // what a cache has done last is not lost when it is closed
         join: (cache) =>

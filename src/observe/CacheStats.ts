@@ -47,6 +47,22 @@ export class TierSize extends Schema.Class<TierSize>("effect-larder/CacheStats/T
   removals: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.Number }), { default: () => ({}) })
 }) {}
 
+/**
+ * What one group of keys has cost (see the cache option `group`): its loads, those of them that did not succeed, and
+ * their time.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface GroupLoads {
+  readonly group: string
+  readonly loads: number
+  readonly loadFailures: number
+  readonly loadMillis: number
+}
+
+const groupCounts = { loads: Schema.Number, loadFailures: Schema.Number, loadMillis: Schema.Number }
+
 const fields = {
   name: Schema.String,
   fresh: Schema.Number,
@@ -78,7 +94,14 @@ const fields = {
   /** Loads in the air now. */
   inFlight: Schema.Number,
   /** Nearest tier first. */
-  tiers: Schema.Array(TierSize)
+  tiers: Schema.Array(TierSize),
+  /**
+   * Loads by the group of their key; they add up to `loads`. Empty unless `CacheMetrics.layer` has `maxGroups` and the
+   * cache has the option `group`.
+   */
+  groups: Schema.optionalWith(Schema.Array(Schema.Struct({ group: Schema.String, ...groupCounts })), {
+    default: () => []
+  })
 }
 
 /**
@@ -200,6 +223,27 @@ const combineCounts = (
     number
   >
 
+/** What a group that is on one side only has on the other. */
+const noLoads = { loads: 0, loadFailures: 0, loadMillis: 0 }
+
+const combineGroups = (
+  first: ReadonlyArray<GroupLoads>,
+  second: ReadonlyArray<GroupLoads>,
+  combine: (a: number, b: number) => number
+): ReadonlyArray<GroupLoads> => {
+  const byName = (groups: ReadonlyArray<GroupLoads>) => new Map(groups.map((each) => [each.group, each]))
+  const [left, right] = [byName(first), byName(second)]
+  return [...new Set([...left.keys(), ...right.keys()])].map((group) => {
+    const [a, b] = [left.get(group) ?? noLoads, right.get(group) ?? noLoads]
+    return {
+      group,
+      loads: combine(a.loads, b.loads),
+      loadFailures: combine(a.loadFailures, b.loadFailures),
+      loadMillis: combine(a.loadMillis, b.loadMillis)
+    }
+  })
+}
+
 const minus = (a: number, b: number): number => a - b
 const plus = (a: number, b: number): number => a + b
 
@@ -215,6 +259,7 @@ export const diff = (newer: CacheStats, older: CacheStats): CacheStats =>
     ...newer,
     ...combineCounts(newer, older, minus),
     loadTimes: combineTables(newer.loadTimes, older.loadTimes, minus),
+    groups: combineGroups(newer.groups, older.groups, minus),
     tiers: newer.tiers.map((tier) => {
       const before = older.tiers.find((other) => other.tier === tier.tier)?.removals ?? {}
       const removals = Object.entries(tier.removals).map(([cause, count]) => [cause, count - (before[cause] ?? 0)])
@@ -244,6 +289,7 @@ export const total = (all: Iterable<CacheStats>, name = "all"): CacheStats =>
         ...combineCounts(sum, stats, plus),
         name,
         loadTimes: combineTables(sum.loadTimes, stats.loadTimes, plus),
+        groups: combineGroups(sum.groups, stats.groups, plus),
         inFlight: sum.inFlight + stats.inFlight,
         tiers: [...sum.tiers, ...stats.tiers]
       }),
@@ -341,6 +387,8 @@ export interface RegistryService {
   readonly caches: Effect.Effect<ReadonlyArray<Registered>>
   /** Brings whatever is made of the caches' numbers, such as metrics, up to date. */
   readonly settle: Effect.Effect<void>
+  /** How many groups of keys of a cache are counted by themselves. Default: none. */
+  readonly maxGroups?: number | undefined
   /** Told of each operation of a store that keeps bytes, by those who want to know how long they take. */
   readonly storeTimed?: ((timed: StoreTimed) => void) | undefined
 }

@@ -17,6 +17,7 @@ import * as Envelope from "../../codec/Envelope.js"
 import * as Json from "../../codec/Json.js"
 import * as CacheAnalytics from "../../observe/CacheAnalytics.js"
 import * as CacheEvents from "../../observe/CacheEvents.js"
+import * as CacheStats from "../../observe/CacheStats.js"
 import { localKey } from "../configLocal.js"
 import { digest } from "../keyText.js"
 import * as Check from "../options.js"
@@ -26,6 +27,7 @@ import { defaultRevalidateWithin } from "../constants.js"
 import { groupTag } from "../groups.js"
 import { Accesses } from "./accesses.js"
 import { earlyOf } from "./early.js"
+import { GroupLoads } from "./groupLoads.js"
 import { holdOffsOf } from "./holdOffs.js"
 import { lifetimesOf } from "./lifetimes.js"
 import type { Options } from "./options.js"
@@ -171,6 +173,7 @@ export const define = <K, A, E, R>(
       timeToLive: options.tierTimeToLive?.map(Check.millisOf) ?? []
     })
     const { open } = yield* CacheAnalytics.CacheAnalytics
+    const { maxGroups = 0 } = yield* CacheStats.Registry
     return {
       name,
       keys: keysOf(options, config),
@@ -180,8 +183,10 @@ export const define = <K, A, E, R>(
       when: options.when,
       cacheIf: options.cacheIf,
       strict: options.strict ?? false,
+      store: store.name,
       region,
       events: yield* CacheEvents.CacheEvents,
+      groupLoads: maxGroups > 0 && options.group !== undefined ? new GroupLoads(options.group, maxGroups) : undefined,
       recorder: open === undefined ? undefined : yield* open(name)
     }
   })

@@ -14,6 +14,7 @@ import type * as CacheEvents from "../../observe/CacheEvents.js"
 import type { Recorder } from "../../observe/internal/recorder.js"
 import type { Accesses } from "./accesses.js"
 import type { Early } from "./early.js"
+import type { GroupLoads } from "./groupLoads.js"
 import type { HoldOffs } from "./holdOffs.js"
 import type { Lifetimes } from "./lifetimes.js"
 import type { Settings } from "./settings.js"
@@ -49,8 +50,12 @@ export interface Definition<K, A, E, R> {
   readonly when: ((key: K) => boolean) | undefined
   readonly cacheIf: ((exit: Exit.Exit<A, E>, key: K) => boolean) | undefined
   readonly strict: boolean
+  /** What the store calls itself. */
+  readonly store: string
   readonly region: CacheStore.Region<A, E>
   readonly events: CacheEvents.Service
+  /** Counts loads by their keys' groups, where metrics want it and the cache has groups. */
+  readonly groupLoads: GroupLoads<K> | undefined
   /** Sees a part of the gets, for `CacheAnalytics`. */
   readonly recorder: Recorder | undefined
 }

@@ -304,6 +304,7 @@ export const stats = <K, A, E, R>(core: Core<K, A, E, R>): Effect.Effect<CacheSt
         name: core.definition.name,
         loadTimes: core.counters.latencies.buckets,
         inFlight: core.loader.inFlight,
+        groups: core.definition.groupLoads?.all ?? [],
         tiers: tiers.map((tier) => new CacheStats.TierSize(tier))
       })
   )

@@ -78,6 +78,7 @@ export class Voyages<K, A, E, R> {
   begin(flight: Load<K, A, E>, now: number): Effect.Effect<A, E> {
     flight.startedAt = now
     this.counters.loads++
+    this.definition.groupLoads?.began(flight.key)
     try {
       return this.attempts.of(flight)
     } catch (defect) {
@@ -190,6 +191,7 @@ export class Voyages<K, A, E, R> {
     this.counters.loadMillis += millis
     this.counters.latencies.add(millis)
     if (Exit.isFailure(exit)) this.counters.loadFailures++
+    this.definition.groupLoads?.ended(flight.key, millis, Exit.isFailure(exit))
     this.tell(flight.id, millis, exit)
     const { entry, landing } = conclude(this.definition, flight, exit, endedAt, () => chanceOf(caller))
     flight.conclusion = landing
@@ -216,6 +218,7 @@ export class Voyages<K, A, E, R> {
       const wasOvertaken = flight.detached
       this.detach(flight)
       this.counters.loadFailures++
+      this.definition.groupLoads?.ended(flight.key, 0, true)
       const since = flight.startedAt
       const error = new CacheError.LoadTimeout({
         cache: this.definition.name,

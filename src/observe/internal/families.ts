@@ -19,6 +19,9 @@ export const help: Readonly<Record<string, string>> = {
   cache_load_failures_total: "Lookups that did not succeed.",
   cache_load_seconds_total: "Time spent in lookups.",
   cache_saved_seconds_total: "Time that the lookups would have taken which hits made unnecessary.",
+  cache_group_loads_total: "Lookups that were run, by the group of the key.",
+  cache_group_load_failures_total: "Lookups that did not succeed, by the group of the key.",
+  cache_group_load_seconds_total: "Time spent in lookups, by the group of the key.",
   cache_load_duration_seconds: "How long lookups took.",
   cache_refreshes_total: "Lookups that were begun behind the callers' backs.",
   cache_store_failures_total: "Failures of the store that a get went on without.",
@@ -58,6 +61,11 @@ export const countersOf = (stats: CacheStats.CacheStats): ReadonlyArray<Sample> 
     cache_retries_total: stats.retries,
     cache_rejected_total: stats.rejected
   }).map(([name, value]) => ({ name, value, labels: {} })),
+  ...stats.groups.flatMap(({ group, loadFailures, loadMillis, loads }) => [
+    { name: "cache_group_loads_total", value: loads, labels: { group } },
+    { name: "cache_group_load_failures_total", value: loadFailures, labels: { group } },
+    { name: "cache_group_load_seconds_total", value: loadMillis / 1_000, labels: { group } }
+  ]),
   ...stats.tiers.flatMap(({ removals, tier }) =>
     Object.entries(removals).map(([cause, value]) => ({
       name: "cache_evictions_total",
