@@ -21,6 +21,7 @@ import type * as Pipeable from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
 import * as Schema from "effect/Schema"
 import * as CacheError from "./CacheError.js"
+import { tellChange } from "./internal/configChange.js"
 import * as Fields from "./internal/configFields.js"
 import * as ConfigFile from "./internal/configFile.js"
 import * as Override from "./internal/configLocal.js"
@@ -243,8 +244,13 @@ export const makeFile = (
   )
 }
 
+/** `describe` is of what follows, which is there by the time a Layer is built. */
+const tellIfChanged = (config: CacheConfig): Effect.Effect<void> =>
+  Effect.flatMap(Current, (before) => tellChange(describe(before), describe(config)))
+
 /**
- * Puts the settings of `make` in force for the stores and caches that are built with this Layer.
+ * Puts the settings of `make` in force for the stores and caches that are built with this Layer. What is different from those
+ * that were in force around it is logged, at INFO, with the source of each.
  *
  * @example
  * ```ts
@@ -262,7 +268,7 @@ export const makeFile = (
  * @category layers
  */
 export const layer = (options: Options = {}): Layer.Layer<Current, CacheError.InvalidConfig> =>
-  Layer.effect(Current, make(options))
+  Layer.effect(Current, Effect.tap(make(options), tellIfChanged))
 
 /**
  * Puts the settings of `makeFile` in force. Provide the platform's `FileSystem` and `Path`, as in `NodeContext.layer`.
@@ -273,7 +279,7 @@ export const layer = (options: Options = {}): Layer.Layer<Current, CacheError.In
 export const layerFile = (
   options: Options = {}
 ): Layer.Layer<Current, CacheError.InvalidConfig, FileSystem.FileSystem | Path.Path> =>
-  Layer.effect(Current, makeFile(options))
+  Layer.effect(Current, Effect.tap(makeFile(options), tellIfChanged))
 
 /**
  * Options that are built up by pipe.

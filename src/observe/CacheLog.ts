@@ -1,5 +1,6 @@
 /**
- * Logs that are kept: a file that does not grow for ever, and a line every so often of what caches did.
+ * Logs of what caches do, and logs that are kept: a line for each event, at its level; a line every so often of what was done;
+ * a file that does not grow for ever.
  *
  * Everything the library logs goes through Effect's own `Logger`, so whatever a program has for its logs works for these.
  *
@@ -10,16 +11,23 @@ import { Path } from "@effect/platform/Path"
 import type { PlatformError } from "@effect/platform/Error"
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Schedule from "effect/Schedule"
+import * as Tracer from "effect/Tracer"
 import * as CacheError from "../CacheError.js"
+import { currentFiber } from "../internal/currentFiber.js"
 import * as Check from "../internal/options.js"
+import { tell, traceOf } from "../internal/tell.js"
 import * as CacheEvents from "./CacheEvents.js"
 import * as CacheStats from "./CacheStats.js"
 
@@ -205,7 +213,7 @@ export const layerFile = (
                     : Effect.void
                 })
             })
-      return Logger.addScoped(Logger.batched(Logger.jsonLogger, flushEvery, write))
+      return Logger.addScoped(Logger.batched(traced(Logger.jsonLogger), flushEvery, write))
     })
   )
 
@@ -258,8 +266,17 @@ export const layerSummary = (
     })
   )
 
+/**
+ * What nobody else tells, and somebody should know of although every caller had an answer. What a store failed at, and that it
+ * is there again, is told by whoever goes on without it, once, with its own level.
+ */
+const levels: Partial<Record<CacheEvents.CacheEvent["_tag"], LogLevel.LogLevel>> = {
+  FailsafeServed: LogLevel.Warning,
+  DecodeFailed: LogLevel.Warning
+}
+
 /** What is worth telling of an event, beside what it is: no values, and no objects. */
-const annotationsOf = (event: CacheEvents.CacheEvent): Readonly<Record<string, unknown>> =>
+const aboutOf = (event: CacheEvents.CacheEvent): Readonly<Record<string, unknown>> =>
   Object.fromEntries(
     Object.entries(event).flatMap(([name, value]: readonly [string, unknown]) => {
       if (name === "_tag" || name === "createdAt") return []
@@ -267,6 +284,69 @@ const annotationsOf = (event: CacheEvents.CacheEvent): Readonly<Record<string, u
       return typeof value === "object" ? [] : [[name === "keyHash" ? "key" : name, value]]
     })
   )
+
+/**
+ * Logs each event of caches and stores, through the loggers that there are: `Loaded`, `LoadFailed`, `StaleServed`,
+ * `Invalidated`, `Removed` and the like as debug lines, `FailsafeServed` and `DecodeFailed` as warnings. A line has the log
+ * annotations of the call that it belongs to (see `CacheTracing.withCorrelationId`), and the ids of its trace and span.
+ *
+ * Keys are hashed. With `hits` each hit is told too, which makes hits several times as expensive. `CacheEvents` are to be had as
+ * with `CacheEvents.layer`, so this stands in its place.
+ *
+ * @example
+ * ```ts
+ * import { CacheLog, Cached, MemoryStore } from "effect-larder"
+ * import { Effect, Layer, Logger, LogLevel } from "effect"
+ *
+ * const length = Cached.fn("length")((word: string) => Effect.succeed(word.length))
+ *
+ * // level=DEBUG message="larder: Loaded" cache=length key=5c1a... millis=0
+ * length("bread").pipe(
+ *   Effect.provide(MemoryStore.layer().pipe(Layer.provideMerge(CacheLog.layer()))),
+ *   Logger.withMinimumLogLevel(LogLevel.Debug),
+ *   Effect.runPromise
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: { readonly capacity?: number | undefined; readonly hits?: boolean | undefined } = {}
+): Layer.Layer<CacheEvents.CacheEvents> => told({ capacity: options.capacity, hits: options.hits })
+
+const told = (options: Parameters<typeof CacheEvents.layer>[0]): Layer.Layer<CacheEvents.CacheEvents> =>
+  Layer.effect(
+    CacheEvents.CacheEvents,
+    Effect.gen(function* () {
+      const events = yield* CacheEvents.CacheEvents
+      const run = Runtime.runSync(yield* Effect.runtime<never>())
+      return {
+        ...events,
+        // where it happens, so that the lines stand between the program's own
+        publish: (event) => {
+          const line = tell({
+            level: levels[event._tag] ?? LogLevel.Debug,
+            message: event._tag,
+            about: aboutOf(event)
+          })
+          run(asPartOf(currentFiber(), line))
+          events.publish(event)
+        }
+      }
+    })
+  ).pipe(Layer.provide(CacheEvents.layer(options)))
+
+/** With what the logs of this fiber bear, and in its trace; by the loggers of this one. */
+const asPartOf = (fiber: ReturnType<typeof currentFiber>, line: Effect.Effect<void>): Effect.Effect<void> => {
+  if (fiber === undefined || fiber === null) return line
+  const annotated = Effect.locally(
+    line,
+    FiberRef.currentLogAnnotations,
+    fiber.getFiberRef(FiberRef.currentLogAnnotations)
+  )
+  return fiber.currentSpan === undefined ? annotated : Effect.withParentSpan(annotated, fiber.currentSpan)
+}
 
 /**
  * Shows everything that caches do, to whoever looks for a mistake: each hit, load, removal and failure, with its key **as it
@@ -286,24 +366,40 @@ const annotationsOf = (event: CacheEvents.CacheEvent): Readonly<Record<string, u
  * @since 0.1.0
  * @category layers
  */
-export const layerDebug: Layer.Layer<CacheEvents.CacheEvents> = Layer.effect(
-  CacheEvents.CacheEvents,
-  Effect.gen(function* () {
-    const events = yield* CacheEvents.CacheEvents
-    const log = Runtime.runSync(yield* Effect.runtime<never>())
-    return {
-      ...events,
-      // where it happens, so that the lines stand between the program's own
-      publish: (event) => {
-        log(Effect.annotateLogs(Effect.logDebug(`larder: ${event._tag}`), annotationsOf(event)))
-        events.publish(event)
-      }
-    }
-  })
-).pipe(
-  Layer.provide(CacheEvents.layer({ hits: true, keys: true })),
+export const layerDebug: Layer.Layer<CacheEvents.CacheEvents> = told({ hits: true, keys: true }).pipe(
   Layer.provideMerge(Layer.merge(Logger.pretty, Logger.minimumLogLevel(LogLevel.Debug)))
 )
+
+/**
+ * A logger whose lines have the ids of the trace and span that they were logged in, as the annotations `traceId` and `spanId`:
+ * the lines of the program as well as the library's, which have them anyway. `layerFile` does so by itself.
+ *
+ * @example
+ * ```ts
+ * import { CacheLog } from "effect-larder"
+ * import { Effect, Logger } from "effect"
+ *
+ * const Logs = Logger.replace(Logger.defaultLogger, CacheLog.traced(Logger.logfmtLogger).pipe(Logger.withConsoleLog))
+ *
+ * // ... message=ready traceId=... spanId=...
+ * Effect.log("ready").pipe(Effect.withSpan("start"), Effect.provide(Logs), Effect.runPromise)
+ * ```
+ *
+ * @since 0.1.0
+ * @category loggers
+ */
+export const traced = <Message, Output>(logger: Logger.Logger<Message, Output>): Logger.Logger<Message, Output> =>
+  Logger.make((options) => {
+    const context = FiberRefs.getOrDefault(options.context, FiberRef.currentContext)
+    const span = Option.getOrUndefined(Context.getOption(context, Tracer.ParentSpan))
+    return logger.log({
+      ...options,
+      annotations: Object.entries(traceOf(span)).reduce(
+        (all, [name, id]) => HashMap.set(all, name, id as unknown),
+        options.annotations
+      )
+    })
+  })
 
 /**
  * What the environment says: `layerDebug` if `LARDER_DEBUG` is 1 or true, else the level of `LARDER_LOG_LEVEL` (default:

@@ -8,7 +8,9 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
+import * as Random from "effect/Random"
 import * as Tracer from "effect/Tracer"
 
 /**
@@ -44,7 +46,8 @@ export const names = {
  * - `tier`: the tier that answered, 1 being nearest;
  * - `ageMillis`: milliseconds since the load of what was served started;
  * - `store`, `operation`: the store and what it was called for;
- * - `keys`: how many keys a call was for, where not one; a store that is only asked for its epoch is asked for none.
+ * - `keys`: how many keys a call was for, where not one; a store that is only asked for its epoch is asked for none;
+ * - `correlationId`: what `withCorrelationId` says, of the program's own spans too.
  *
  * @since 0.1.0
  * @category constants
@@ -57,8 +60,63 @@ export const attributes = {
   ageMillis: "cache.age_ms",
   store: "cache.store",
   operation: "cache.operation",
-  keys: "cache.keys"
+  keys: "cache.keys",
+  correlationId: "correlation.id"
 } as const
+
+const digits = "0123456789abcdef"
+const randomId: Effect.Effect<string> = Effect.map(
+  Effect.replicateEffect(Random.nextIntBetween(0, digits.length), 32),
+  (all) => all.map((digit) => digits[digit]).join("")
+)
+
+/** The annotation of log lines. */
+const logged = "correlationId"
+
+/** The one in force, else the trace's, which is as good; where there is neither, one that is made up. */
+const current: Effect.Effect<string> = Effect.flatMap(Effect.logAnnotations, (annotations) => {
+  const known = Option.getOrUndefined(HashMap.get(annotations, logged))
+  if (typeof known === "string") return Effect.succeed(known)
+  return Effect.matchEffect(Effect.currentParentSpan, {
+    onSuccess: ({ traceId }) => Effect.succeed(traceId),
+    onFailure: () => randomId
+  })
+})
+
+/**
+ * Says what a call is part of: every log line inside the effect is annotated with `correlationId`, every span has it as the
+ * attribute `correlation.id`, those of loads and stores that the effect causes included, whatever fiber they run in. A request's
+ * id from outside is a good one. Without one it is what is in force already, or else the id of the trace; where there is no
+ * trace, one is made up.
+ *
+ * A load belongs to the call that started it: those who join it are linked to it by their `wait` spans.
+ *
+ * @example
+ * ```ts
+ * import { Cached, CacheTracing, MemoryStore } from "effect-larder"
+ * import { Effect } from "effect"
+ *
+ * const square = Cached.fn("square")((n: number) => Effect.as(Effect.log("worked out"), n * n))
+ *
+ * const program = Effect.gen(function*() {
+ *   const request = Effect.withSpan(square(12), "question").pipe(CacheTracing.withCorrelationId("request-7"))
+ *   // logs: message="worked out" correlationId=request-7
+ *   const [, spans] = yield* CacheTracing.collect(request)
+ *   console.log(spans.map((span) => span.attributes.get("correlation.id"))) // => [ 'request-7', 'request-7' ]
+ * })
+ *
+ * program.pipe(Effect.provide(MemoryStore.layer()), Effect.runPromise)
+ * ```
+ *
+ * @since 0.1.0
+ * @category correlating
+ */
+export const withCorrelationId =
+  (id?: string) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.flatMap(id === undefined ? current : Effect.succeed(id), (known) =>
+      self.pipe(Effect.annotateLogs(logged, known), Effect.annotateSpans(attributes.correlationId, known))
+    )
 
 /**
  * Runs an effect and answers with its result and all spans that were started meanwhile, those of its program included,

@@ -351,7 +351,10 @@ describe("many entries", () => {
           assert.strictEqual(Context.get(context, CacheConfig.Current).maxEntries, 1_000_001)
         )
       )
-      assert.deepStrictEqual(lines, ["WARN larder: maxEntries=1000001 may cause memory issues"])
+      assert.deepStrictEqual(lines, [
+        "WARN larder: maxEntries=1000001 may cause memory issues",
+        "INFO larder: settings: maxEntries 1000001 instead of 10000 (explicit)"
+      ])
       assert.deepStrictEqual(yield* logged(make({ maxEntries: 1_000_000 })), [])
     })
   )

@@ -1,6 +1,7 @@
 /** The functions that `Cached` hands out: the call itself, and the controls that it carries. */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Cache from "../../Cache.js"
@@ -13,6 +14,7 @@ import type { Target } from "../cache/get.js"
 import { Get } from "../cache/get.js"
 import { localOf } from "../configLocal.js"
 import { given } from "../keyText.js"
+import { tell } from "../tell.js"
 import { Bindings } from "./bindings.js"
 
 type Args = ReadonlyArray<unknown>
@@ -129,7 +131,12 @@ export class CachedFunction<A, E, R> implements Target<Args, A, E, R | CacheStor
     if (this.warned) return load
     this.warned = true
     return Effect.zipRight(
-      Effect.logWarning(`larder: '${this.name}' goes on without its store. ${failure.message}`, failure.hint),
+      tell({
+        level: LogLevel.Warning,
+        message: `'${this.name}' goes on without its store. ${failure.message}`,
+        about: { cache: this.name, store: failure.store, operation: "open" },
+        more: [failure.hint]
+      }),
       load
     )
   }

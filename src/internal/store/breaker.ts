@@ -8,11 +8,13 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
 import * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 import { steadyMillis } from "../steady.js"
+import { tell } from "../tell.js"
 import { Owed } from "./owed.js"
 
 type Failure = CacheError.StoreFailure
@@ -84,10 +86,14 @@ export class Breaker {
     if (Exit.isFailure(exit) && Cause.isInterrupted(exit.cause)) return Effect.void
     this.open = undefined
     this.failures = 0
-    return Effect.zipRight(this.tell(0), Effect.logInfo(`larder: ${this.options.store} answers, and is used again`))
+    const { store } = this.options
+    return Effect.zipRight(
+      this.show(0),
+      tell({ level: LogLevel.Info, message: `${store} answers, and is used again`, about: { store } })
+    )
   }
 
-  private tell(state: 0 | 1): Effect.Effect<void> {
+  private show(state: 0 | 1): Effect.Effect<void> {
     return Metric.set(Metric.tagged(openGauge, "store", this.options.store), state)
   }
 
@@ -95,8 +101,14 @@ export class Breaker {
     return Effect.flatMap(steadyMillis, (now) => {
       const isNews = this.open === undefined
       this.open = { until: now + pause, pause, reason: failure.message }
-      const said = `larder: ${this.options.store} is left alone for ${pause} ms: ${failure.message}`
-      return isNews ? Effect.zipRight(this.tell(1), Effect.logWarning(said, failure.hint)) : Effect.logDebug(said)
+      const { store } = this.options
+      const said = tell({
+        level: isNews ? LogLevel.Warning : LogLevel.Debug,
+        message: `${store} is left alone for ${pause} ms: ${failure.message}`,
+        about: { store, millis: pause, operation: "operation" in failure ? failure.operation : undefined },
+        more: [failure.hint]
+      })
+      return isNews ? Effect.zipRight(this.show(1), said) : said
     })
   }
 }

@@ -4,9 +4,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
 import * as Schedule from "effect/Schedule"
 import * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
+import { tell } from "../tell.js"
 
 /** The operations of a region that can fail, for combinators that treat all of them alike. */
 export type Around = <A, E, R>(
@@ -76,8 +78,12 @@ export const as = <I, O, E, R>(
 
 export const logChoice = ({ name, rejected }: CacheStore.Service): Effect.Effect<void> =>
   rejected.length === 0
-    ? Effect.logInfo(`larder: using ${name}`)
-    : Effect.logWarning(`larder: using ${name} (${rejected.join("; ")})`)
+    ? tell({ level: LogLevel.Info, message: `using ${name}`, about: { store: name } })
+    : tell({
+        level: LogLevel.Warning,
+        message: `using ${name} (${rejected.join("; ")})`,
+        about: { store: name, insteadOf: rejected }
+      })
 
 /** Exponential from 50 milliseconds, jittered, at most 3 retries. */
 export const defaultRetry = Schedule.exponential("50 millis").pipe(
