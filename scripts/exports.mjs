@@ -75,6 +75,8 @@ if (testing.length > 0) {
 manifest.exports = Object.fromEntries([
   [".", entry("src/index.ts")],
   ["./package.json", "./package.json"],
+  // where `docsUrl` of errors leads
+  ["./docs/errors.md", "./docs/errors.md"],
   ...(testing.length > 0 ? [["./testing", entry("src/testing/index.ts")]] : []),
   ...modules.map((module) => [`./${module.name}`, entry(module.file)]),
   ["./internal/*", null]

@@ -1,14 +1,13 @@
 /**
  * The one family of errors that effect-larder fails with.
  *
- * Every member says what went wrong (`message`), what to do about it (`hint`) and where to read more (`docsUrl`,
- * a path inside this package). Drivers' own errors never come through untyped: they are the `cause` of one of these.
+ * Every member says what went wrong (`message`), what to do about it (`hint`) and where to read more (`docsUrl`, a file that
+ * this package exports, and after `#` the section in it). Drivers' own errors never come through untyped: they are the `cause` of one of these.
  *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-
-const docs = (tag: string): string => `effect-larder/docs/errors.md#${tag.toLowerCase()}`
+import { docsUrl } from "./internal/docsUrl.js"
 
 /**
  * One thing wrong with a configuration: which field, the value as it was given, the reason and the remedy.
@@ -53,7 +52,7 @@ export class InvalidConfig extends Schema.TaggedError<InvalidConfig>("effect-lar
   }
   /** @since 0.1.0 */
   get docsUrl(): string {
-    return docs(this._tag)
+    return docsUrl(this._tag)
   }
 }
 
@@ -111,7 +110,7 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>("effe
   }
   /** @since 0.1.0 */
   get docsUrl(): string {
-    return docs(this._tag)
+    return docsUrl(this._tag)
   }
 }
 
@@ -136,7 +135,7 @@ export class StoreError extends Schema.TaggedError<StoreError>("effect-larder/Ca
   }
   /** @since 0.1.0 */
   get docsUrl(): string {
-    return docs(this._tag)
+    return docsUrl(this._tag)
   }
 }
 
@@ -160,7 +159,7 @@ export class StoreTimeout extends Schema.TaggedError<StoreTimeout>("effect-larde
   }
   /** @since 0.1.0 */
   get docsUrl(): string {
-    return docs(this._tag)
+    return docsUrl(this._tag)
   }
 }
 
@@ -190,7 +189,7 @@ export class LoadTimeout extends Schema.TaggedError<LoadTimeout>("effect-larder/
   }
   /** @since 0.1.0 */
   get docsUrl(): string {
-    return docs(this._tag)
+    return docsUrl(this._tag)
   }
 }
 
@@ -219,7 +218,7 @@ export class LoadRejected extends Schema.TaggedError<LoadRejected>("effect-larde
   }
   /** @since 0.1.0 */
   get docsUrl(): string {
-    return docs(this._tag)
+    return docsUrl(this._tag)
   }
 }
 
@@ -243,7 +242,7 @@ export class KeyError extends Schema.TaggedError<KeyError>("effect-larder/CacheE
   }
   /** @since 0.1.0 */
   get docsUrl(): string {
-    return docs(this._tag)
+    return docsUrl(this._tag)
   }
 }
 
@@ -271,7 +270,7 @@ export class CodecError extends Schema.TaggedError<CodecError>("effect-larder/Ca
   }
   /** @since 0.1.0 */
   get docsUrl(): string {
-    return docs(this._tag)
+    return docsUrl(this._tag)
   }
 }
 
@@ -293,7 +292,7 @@ export class PathError extends Schema.TaggedError<PathError>("effect-larder/Cach
   }
   /** @since 0.1.0 */
   get docsUrl(): string {
-    return docs(this._tag)
+    return docsUrl(this._tag)
   }
 }
 
@@ -316,7 +315,7 @@ export class NotCached extends Schema.TaggedError<NotCached>("effect-larder/Cach
   }
   /** @since 0.1.0 */
   get docsUrl(): string {
-    return docs(this._tag)
+    return docsUrl(this._tag)
   }
 }
 

@@ -123,7 +123,8 @@ export * as CacheKeyValueStore from "./integration/CacheKeyValueStore.js"
 export * as CacheKeyv from "./integration/CacheKeyv.js"
 
 /**
- * Logs that are kept: a file that does not grow for ever, and a line every so often of what caches did.
+ * Logs of what caches do, and logs that are kept: a line for each event, at its level; a line every so often of what was done;
+ * a file that does not grow for ever.
  *
  * @since 0.1.0
  */

@@ -4,6 +4,7 @@ import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as CacheError from "../CacheError.js"
+import { docsUrl } from "../internal/docsUrl.js"
 import { safe } from "./screen.js"
 
 /** 0 it is done, 1 it could not be done, or was found to be bad, 2 it was not said right. */
@@ -14,10 +15,23 @@ export class Usage extends Data.TaggedError("Usage")<{ readonly reason: string; 
   override get message(): string {
     return this.reason
   }
+  get docsUrl(): string {
+    return docsUrl(this._tag)
+  }
 }
 
 /** A command has done its work, and what it was asked about is not well. All has been said of it. */
-export class NotWell extends Data.TaggedError("NotWell") {}
+export class NotWell extends Data.TaggedError("NotWell") {
+  override get message(): string {
+    return "What was looked at is not well"
+  }
+  get hint(): string {
+    return "read what the command has said before"
+  }
+  get docsUrl(): string {
+    return docsUrl(this._tag)
+  }
+}
 
 /** What the process ends with. */
 export const codeOf = (cause: Cause.Cause<unknown>): number => {
