@@ -46,7 +46,8 @@ import * as CacheStore from "./CacheStore.js"
 import type * as Codec from "./codec/Codec.js"
 import type * as Envelope from "./codec/Envelope.js"
 import * as Copy from "./internal/admin/copy.js"
-import { peeking } from "./internal/admin/peek.js"
+import { removeOver } from "./internal/admin/compact.js"
+import { expiring, peeking } from "./internal/admin/peek.js"
 import * as Snapshot from "./internal/admin/snapshot.js"
 import * as Stats from "./internal/admin/stats.js"
 import { unknownCache } from "./internal/admin/unknownCache.js"
@@ -199,6 +200,20 @@ export interface Compared {
   readonly missing: number
 }
 
+/**
+ * What compacting has brought.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Compacted {
+  readonly store: string
+  /** Entries that were over, or outdated, and had not been removed yet. */
+  readonly removed: number
+  /** The bytes that the store had and has, where it gives room back to a disk: files and SQLite. Others have nothing to. */
+  readonly bytes: { readonly before: number; readonly after: number } | undefined
+}
+
 type Failure = CacheError.InvalidConfig | CacheError.StoreFailure
 type Fails<A> = Effect.Effect<A, Failure>
 
@@ -224,10 +239,20 @@ export interface Service {
   readonly delete: (name: string, ...keys: ReadonlyArray<string>) => Fails<number>
   readonly invalidateTags: (name: string, ...tags: ReadonlyArray<string>) => Fails<void>
   readonly invalidateAll: (name: string) => Fails<void>
+  /**
+   * Ends the freshness of an entry: a get loads it again, and may be answered with it meanwhile, as the cache's policy
+   * says. Answers whether there was one. `CodecError` tells of one that cannot be looked into.
+   */
+  readonly expire: (name: string, key: string) => Effect.Effect<boolean, Failure | CacheError.CodecError>
   readonly clear: (name: string) => Fails<Cleared>
   readonly clearAll: Fails<Cleared>
   /** Looks at every entry, whether it is whole. With `remove`, those that are not are removed. */
   readonly verify: (name: string, options?: { readonly remove?: boolean | undefined }) => Fails<Verified>
+  /**
+   * Removes what no get will ever be answered with, and gives the room back to the disk where the store does not do that
+   * by itself. SQLite writes its whole file anew for that, and lets nobody else write meanwhile.
+   */
+  readonly compact: Fails<Compacted>
   /** The entries of some caches, or of all, as lines of JSON: for `restore`. */
   readonly snapshot: (names?: ReadonlyArray<string>) => Stream.Stream<Uint8Array, Failure>
   /**
@@ -281,6 +306,7 @@ const shared = (raw: CacheStore.Raw): Effect.Effect<CacheStore.Raw, never, Scope
 
 const over = (store: string, raw: CacheStore.Raw, transforms: ReadonlyArray<Codec.Transform>): Service => {
   const peek = peeking(transforms)
+  const ended = expiring(transforms)
   const names = Effect.map(raw.regions, (all) => [...all].sort())
   const find = (name: string): Effect.Effect<CacheStore.Engine, Failure, Scope.Scope> =>
     Effect.flatMap(names, (all) => (all.includes(name) ? raw.open(name) : Effect.fail(unknownCache(name, all))))
@@ -300,6 +326,27 @@ const over = (store: string, raw: CacheStore.Raw, transforms: ReadonlyArray<Code
         return { ...found, removed }
       })
     )
+  const expire: Service["expire"] = (name, key) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const engine = yield* find(name)
+        const { epoch, rows } = yield* engine.getMany([key])
+        const [found] = rows
+        if (found === undefined) return false
+        const now = yield* steadyMillis
+        const row = yield* ended(found, now)
+        // held against what happens meanwhile, so that nothing invalidated comes back
+        yield* row.reclaimAt <= now ? engine.deleteMany([key]) : engine.setMany([{ ...row, since: epoch }])
+        return true
+      })
+    )
+  const compact: Fails<Compacted> =
+    raw.compact === undefined
+      ? Effect.map(
+          Effect.flatMap(names, (all) => Effect.forEach(all, (name) => using(name, removeOver))),
+          (counts) => ({ store, removed: counts.reduce((sum, count) => sum + count, 0), bytes: undefined })
+        )
+      : Effect.map(raw.compact, ({ after, before, removed }) => ({ store, removed, bytes: { before, after } }))
   const row = (name: string): Fails<Row> =>
     using(name, (engine) =>
       Effect.flatMap(steadyMillis, (now) =>
@@ -323,12 +370,14 @@ const over = (store: string, raw: CacheStore.Raw, transforms: ReadonlyArray<Code
     delete: (name, ...keys) => using(name, (engine) => engine.deleteMany(keys)),
     invalidateTags: (name, ...tags) => using(name, (engine) => engine.bump(tags)),
     invalidateAll: (name) => using(name, (engine) => engine.outdate ?? Effect.asVoid(engine.clear)),
+    expire,
     clear: (name) => Effect.map(clear(name), (entries) => ({ cleared: name, entries })),
     clearAll: Effect.map(
       Effect.flatMap(names, (all) => Effect.forEach(all, clear)),
       (counts) => ({ cleared: "all", entries: counts.reduce((sum, count) => sum + count, 0) })
     ),
     verify,
+    compact,
     snapshot: (wanted) =>
       Stream.unwrap(
         Effect.map(wanted === undefined ? names : Effect.succeed(wanted), (all) => Snapshot.write(all, find))

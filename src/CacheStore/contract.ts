@@ -256,6 +256,20 @@ export interface Raw {
   readonly open: (
     name: string
   ) => Effect.Effect<Engine, CacheError.InvalidConfig | CacheError.StoreFailure, Scope.Scope>
+  /** Optional: gives room back that nothing is in any more, where the engine does not do that by itself. */
+  readonly compact?: Effect.Effect<Compaction, CacheError.InvalidConfig | CacheError.StoreFailure> | undefined
+}
+
+/**
+ * What compacting has brought: the entries that were over and are gone now, and the bytes that the store had and has.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Compaction {
+  readonly removed: number
+  readonly before: number
+  readonly after: number
 }
 
 /**
@@ -404,12 +418,14 @@ export const make = (options: {
   readonly open: (region: string) => Effect.Effect<Engine, CacheError.StoreFailure, Scope.Scope>
   /** The names of all regions that there are, open or not: with it the store is one that `StoreAdmin` can look into. */
   readonly regions?: Effect.Effect<ReadonlyArray<string>, CacheError.StoreFailure> | undefined
+  /** As `Raw.compact`; `open` opens a region that nobody here has open. */
+  readonly compact?: ((open: Raw["open"]) => NonNullable<Raw["compact"]>) | undefined
 }): Effect.Effect<Service, never, Scope.Scope> =>
   Effect.flatMap(CacheEvents.CacheEvents, (events) =>
     Store.make({
       name: options.name,
       capabilities: options.capabilities,
-      raw: options.regions && { regions: options.regions, open: options.open },
+      raw: options.regions && { regions: options.regions, open: options.open, compact: options.compact },
       open: ({ codec, name, timeToIdle = Infinity, timeToLive }) =>
         codec === undefined
           ? Effect.fail(

@@ -124,12 +124,12 @@ export { NotWell, Usage } from "./errors.js"
 export { explain, get, health, inspect, list, stats } from "./commands/looking.js"
 
 /**
- * Remove what the store in force has.
+ * Remove what the store in force has, or end its freshness.
  *
  * @since 0.1.0
  * @category handlers
  */
-export { clear, invalidate, verify } from "./commands/changing.js"
+export { clear, compact, expire, invalidate, verify } from "./commands/changing.js"
 
 /**
  * Take entries to another store, into a file, or out of it.

@@ -231,6 +231,37 @@ export const open = (
 }
 
 /**
+ * The same entry, fresh no longer than until `at` (milliseconds since the epoch), and kept after that for as long as it
+ * would have been kept past its own end. The value is not looked at. Fails as `header` does.
+ *
+ * @example
+ * ```ts
+ * import { Either, Exit, Schema } from "effect"
+ * import * as Envelope from "effect-larder/Envelope"
+ * import * as Json from "effect-larder/Json"
+ *
+ * const codec = Envelope.make({ success: Json.make(Schema.String) })
+ * const entry = { exit: Exit.succeed("Ada"), createdAt: 0, freshUntil: 1000, staleUntil: 5000, tags: [], loadMillis: 1, keyText: undefined }
+ * const bytes = Either.getOrThrow(codec.encode(entry))
+ * const { freshUntil, staleUntil } = Either.getOrThrow(Either.flatMap(Envelope.expire(bytes, 300), Envelope.header))
+ * console.log(freshUntil, staleUntil) // => 300 4300
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const expire = (bytes: Uint8Array, at: number): Either.Either<Uint8Array, CacheError.CodecError> =>
+  Either.map(header(bytes), ({ freshUntil, staleUntil }) => {
+    if (freshUntil <= at) return bytes
+    const changed = new Uint8Array(bytes)
+    const view = viewOf(changed)
+    view.setFloat64(32, at, true)
+    view.setFloat64(40, freshUntil === Infinity ? staleUntil : at + (staleUntil - freshUntil), true)
+    checksum.write(changed, changed.length - checksum.size)
+    return changed
+  })
+
+/**
  * A codec of whole entries, from a codec of the values and, if failures are kept too, one of the failures.
  *
  * Its fingerprint is made of both codecs' fingerprints. Encoding fails with a `CodecError` for a defect, an

@@ -23,6 +23,7 @@ import * as Check from "../internal/options.js"
 import * as Engine from "./file/engine.js"
 import { storeName } from "./file/errors.js"
 import * as Journal from "./file/journal.js"
+import type { Place } from "./file/listing.js"
 import * as Ownership from "./file/ownership.js"
 import { Shelf } from "./file/shelf.js"
 import * as Paths from "./internal/paths.js"
@@ -110,7 +111,7 @@ const make = (
         : path.resolve(options.directory)
     const durable = options.durable ?? false
     yield* Paths.ensureFolder(directory, config.filePermissions, { own: options.directory === undefined })
-    const place: Engine.Place = {
+    const place: Place = {
       directory,
       generation: yield* Ownership.take(directory, durable),
       shelf: new Shelf(options.maxBytes ?? defaultMaxBytes),
@@ -121,11 +122,28 @@ const make = (
         folder: Constants.folderModes[config.filePermissions]
       }
     }
+    const regions = Journal.regions(fs, directory)
+    const opened = new Map<string, Engine.FileEngine>()
+    const compact = (open: CacheStore.Raw["open"]) =>
+      Effect.gen(function* () {
+        // opening them shows what there is, and removes files that are no entries
+        const names = yield* Effect.tap(regions, Effect.forEach(open))
+        const before = place.shelf.bytes
+        const removed = yield* Effect.forEach(names, (name) => opened.get(name)?.reclaim ?? Effect.succeed(0))
+        return { removed: removed.reduce((sum, count) => sum + count, 0), before, after: place.shelf.bytes }
+      }).pipe(Effect.scoped)
     return yield* CacheStore.make({
       name: storeName,
       capabilities: descriptor.capabilities,
-      open: (region) => Effect.provideService(Engine.make(place, region), FileSystem.FileSystem, fs),
-      regions: Journal.regions(fs, directory)
+      open: (region) =>
+        Effect.tap(Effect.provideService(Engine.make(place, region), FileSystem.FileSystem, fs), (engine) =>
+          Effect.acquireRelease(
+            Effect.sync(() => opened.set(region, engine)),
+            () => Effect.sync(() => opened.delete(region))
+          )
+        ),
+      regions,
+      compact
     })
   })
 

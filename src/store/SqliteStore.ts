@@ -168,7 +168,8 @@ const make = (
       name: storeName,
       capabilities: { live: false, ...capabilities },
       open: (region) => Engine.make(connection, region, keep),
-      regions: Engine.regions(connection)
+      regions: Engine.regions(connection),
+      compact: () => Maintain.compact(connection)
     }),
     (store) => ({
       store,

@@ -1,6 +1,6 @@
 /** The `larder` command, as somebody at a terminal uses it, over real stores. */
 import { assert, describe, it } from "@effect/vitest"
-import { Cache, CacheStore } from "effect-larder"
+import { Cache, CacheStore, type StoreAdmin } from "effect-larder"
 import * as Encryption from "effect-larder/Encryption"
 import * as FileStore from "effect-larder/FileStore"
 import * as SqliteStore from "effect-larder/SqliteStore"
@@ -210,6 +210,30 @@ describe("larder: removing", () => {
       assert.strictEqual(removed.code, 0)
       assert.include(removed.out, "1 unreadable, removed")
       assert.strictEqual((yield* larder("verify")).code, 0)
+    })
+  )
+})
+
+describe("larder: what is over", () => {
+  it.scopedLive("expire ends an entry, if there is one; compact gives room back", () =>
+    Effect.gen(function* () {
+      const { larder, store } = yield* filled
+      const refused = yield* larder("expire", "users", "3")
+      assert.strictEqual(refused.code, 2)
+      assert.include(refused.err, "add --yes if it is meant")
+      assert.include((yield* larder("expire", "users", "3", "--yes")).out, "a get loads it again")
+      assert.strictEqual((yield* larder("get", "users", "3")).code, 1)
+      const absent = yield* larder("expire", "users", "77", "--yes")
+      assert.deepStrictEqual([absent.code, absent.err.includes("there is no entry")], [1, true])
+      assert.deepStrictEqual(
+        yield* Effect.provide(Effect.scoped(Effect.flatMap(users("users"), (cache) => cache.has(3))), store),
+        false
+      )
+      yield* larder("clear", "--yes")
+      const compacted = jsonOf(yield* larder("compact", "--json")) as StoreAdmin.Compacted
+      assert.deepStrictEqual([compacted.store, compacted.removed], ["SqliteStore", 0])
+      assert.isAtMost(compacted.bytes?.after ?? Infinity, compacted.bytes?.before ?? 0)
+      assert.match((yield* larder("compact")).out, /^no entries were over; [\d.]+ KiB before, [\d.]+ KiB now$/)
     })
   )
 })

@@ -8,6 +8,7 @@ import { afterAll, beforeAll } from "vitest"
 import * as Regions from "../../src/testing/internal/regions.js"
 import { counted } from "../fixtures/cache/counted.js"
 import { noFibersLeft } from "../fixtures/cache/harness.js"
+import { clientOver } from "../fixtures/servers/objects.js"
 import * as S3 from "../fixtures/servers/s3.js"
 import { life, refused, told } from "../fixtures/sqlite/lives.js"
 
@@ -19,27 +20,6 @@ const storeIn = ({ bucket, endpoint }: S3.S3, options: Partial<ObjectStore.Optio
 
 const openedOn = (layer: Layer.Layer<CacheStore.CacheStore, unknown>, made: ReturnType<typeof counted>) =>
   Effect.flatMap(Layer.build(Layer.fresh(layer)), (context) => Effect.provide(made.cache, context))
-
-/** A client over a Map, which does what the interface says. */
-const clientOver = (objects: Map<string, ObjectStore.Found>): ObjectStore.Client => {
-  let writings = 0
-  return {
-    get: (key) => Promise.resolve(objects.get(key)),
-    put: (key, bytes, condition) => {
-      const version = objects.get(key)?.version
-      const isRefused =
-        (condition?._tag === "Absent" && version !== undefined) ||
-        (condition?._tag === "Version" && version !== condition.version)
-      if (isRefused) return Promise.resolve(undefined)
-      objects.set(key, { bytes, version: String(++writings) })
-      return Promise.resolve(String(writings))
-    },
-    remove: (key) => Promise.resolve(void objects.delete(key)),
-    async *list(start) {
-      for (const key of [...objects.keys()]) if (key.startsWith(start)) yield await Promise.resolve(key)
-    }
-  }
-}
 
 describe("ObjectStore", () => {
   const scope = Effect.runSync(Scope.make())

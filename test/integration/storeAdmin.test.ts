@@ -3,9 +3,16 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cache, CacheStore, type CacheError, MemoryStore, StoreAdmin } from "effect-larder"
 import * as Compression from "effect-larder/Compression"
 import * as Encryption from "effect-larder/Encryption"
+import * as FileStore from "effect-larder/FileStore"
+import * as ObjectStore from "effect-larder/ObjectStore"
 import * as SqliteStore from "effect-larder/SqliteStore"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Chunk, Context, Effect, Layer, Option, Redacted, Schema, Stream, TestClock } from "effect"
 import { randomBytes } from "node:crypto"
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { clientOver } from "../fixtures/servers/objects.js"
 
 const decoder = new TextDecoder()
 const encoder = new TextEncoder()
@@ -175,7 +182,9 @@ describe("StoreAdmin", () => {
         CacheStore.encodedBy(Effect.succeed(encrypt)),
         CacheStore.encodedBy(Effect.succeed(compress))
       )
-      yield* Effect.provide(filled(["words"], ["bread"]), outside)
+      // long enough to be smaller when it is compressed
+      const long = "bread ".repeat(100)
+      yield* Effect.provide(filled(["words"], [long]), outside)
       const look = (options: StoreAdmin.Options) =>
         Effect.scoped(
           Effect.flatMap(Effect.provide(StoreAdmin.make(options), built), (admin) =>
@@ -185,7 +194,11 @@ describe("StoreAdmin", () => {
       const [sealed, verified] = yield* look({})
       assert.deepStrictEqual([sealed.state, verified.sealed, verified.unreadable], ["sealed", 1, 0])
       const [item] = yield* look({ encodedBy: [compress, encrypt] })
-      assert.strictEqual(decoder.decode(item.payload), '{"text":"bread","length":5}')
+      assert.strictEqual(decoder.decode(item.payload), JSON.stringify({ text: long, length: long.length }))
+      assert.isBelow(item.bytes, long.length)
+      yield* Effect.provide(filled(["plain"], ["salt"]), built)
+      const both = yield* Effect.provide(StoreAdmin.make({ encodedBy: [compress, encrypt] }), built)
+      assert.strictEqual((yield* both.stats("plain")).states.fresh, 1)
     })
   )
 
@@ -209,6 +222,145 @@ describe("StoreAdmin", () => {
       assert.isTrue((yield* admin.verify("words", { remove: true })).removed)
       assert.deepStrictEqual((yield* admin.verify("words")).unreadable, 0)
       assert.deepStrictEqual(keysOf(yield* Stream.runCollect(admin.items("words"))), ["bread", "salt"])
+    })
+  )
+})
+
+/** Asked again, whether it is answered with what was stored, and how. */
+const outcome = (key: string, source: Effect.Effect<Word, string>) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const cache = yield* Cache.make("words", {
+        key: Schema.String,
+        success: Schema.Struct({ text: Schema.String, length: Schema.Number }),
+        failure: Schema.String,
+        timeToLive: "1 minute",
+        staleIfError: "1 hour",
+        lookup: () => source
+      })
+      return (yield* cache.getResult(key)).outcome
+    })
+  )
+
+describe("StoreAdmin: the end of an entry", () => {
+  const makers = Effect.all({
+    compress: Compression.make({ threshold: 0 }),
+    encrypt: Encryption.make({ keys: [Redacted.make(randomBytes(32).toString("base64"))] })
+  })
+  for (const name of ["as it is", "compressed", "encrypted", "compressed and encrypted"]) {
+    it.scoped(`an entry that is ended is loaded again, and still there if that fails: ${name}`, () =>
+      Effect.gen(function* () {
+        const { compress, encrypt } = yield* makers
+        const built = yield* Layer.build(SqliteStore.layerMemory)
+        const transforms = [
+          ...(name.includes("compressed") ? [compress] : []),
+          ...(name.includes("encrypted") ? [encrypt] : [])
+        ]
+        const store = transforms.reduceRight(
+          (layer, transform) => layer.pipe(CacheStore.encodedBy(Effect.succeed(transform))),
+          Layer.succeedContext(built) as Layer.Layer<CacheStore.CacheStore, CacheError.InvalidConfig>
+        )
+        const bread = "bread ".repeat(20)
+        yield* Effect.provide(filled(["words"], [bread, "salt"]), store)
+        // who looks after it knows more ways than were taken
+        const admin = yield* Effect.provide(StoreAdmin.make({ encodedBy: [compress, encrypt] }), built)
+        assert.isTrue(yield* admin.expire("words", bread))
+        const asked = (key: string, source: Effect.Effect<Word, string>) => Effect.provide(outcome(key, source), store)
+        assert.strictEqual(yield* asked("salt", Effect.fail("down")), "fresh")
+        assert.strictEqual(yield* asked(bread, Effect.fail("down")), "failsafe")
+        assert.strictEqual(yield* asked(bread, Effect.succeed({ text: "new", length: 3 })), "loaded")
+        assert.strictEqual(yield* asked(bread, Effect.fail("down")), "fresh")
+      })
+    )
+  }
+
+  it.scoped("what is kept for nothing else goes; what cannot be looked into is told; what is not there is false", () =>
+    Effect.gen(function* () {
+      const encrypt = yield* Encryption.make({ keys: [Redacted.make(randomBytes(32).toString("base64"))] })
+      const { admin, service, store } = yield* opened()
+      yield* store(
+        Effect.scoped(
+          Effect.flatMap(
+            Cache.make("plain", {
+              key: Schema.String,
+              success: Schema.Number,
+              timeToLive: "1 minute",
+              lookup: () => Effect.succeed(1)
+            }),
+            (cache) => cache.get("a")
+          )
+        )
+      )
+      assert.isFalse(yield* admin.expire("plain", "b"))
+      assert.isTrue(yield* admin.expire("plain", "a"))
+      assert.isTrue(Option.isNone(yield* admin.inspect("plain", "a")))
+      const sealed = Layer.succeed(CacheStore.CacheStore, service).pipe(CacheStore.encodedBy(Effect.succeed(encrypt)))
+      yield* Effect.provide(filled(["words"], ["bread"]), sealed)
+      assert.strictEqual((yield* Effect.flip(admin.expire("words", "bread")))._tag, "CodecError")
+    })
+  )
+})
+
+describe("StoreAdmin: room", () => {
+  const folder = Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "larder-compact-"))),
+    (made) => Effect.sync(() => rmSync(made, { recursive: true, force: true }))
+  )
+  const keys = Array.from({ length: 200 }, (_, index) => `word ${index}`)
+  /** Entries that are over, beside some that are not, and the service over them. */
+  const used = (layer: Layer.Layer<CacheStore.CacheStore, unknown>) =>
+    Effect.gen(function* () {
+      const { admin, store } = yield* opened({}, layer)
+      yield* store(filled(["words"], keys))
+      yield* TestClock.adjust("2 hours")
+      yield* store(filled(["words"], ["bread", "salt"]))
+      return admin
+    })
+
+  it.scoped("a SQLite file is smaller than before, and what is not over is there", () =>
+    Effect.gen(function* () {
+      const file = join(yield* folder, "cache.db")
+      const admin = yield* used(SqliteStore.layer({ filename: file }))
+      const { bytes, removed, store } = yield* admin.compact
+      assert.strictEqual(store, "SqliteStore")
+      assert.isAbove(removed, 0)
+      assert.isBelow(bytes?.after ?? Infinity, bytes?.before ?? 0)
+      assert.strictEqual(statSync(file).size, bytes?.after)
+      assert.deepStrictEqual(keysOf(yield* Stream.runCollect(admin.items("words"))), ["bread", "salt"])
+      const again = yield* admin.compact
+      assert.deepStrictEqual([again.removed, again.bytes?.after], [0, bytes?.after])
+    })
+  )
+
+  it.scoped("files of what is over or outdated are gone, of all caches", () =>
+    Effect.gen(function* () {
+      const directory = yield* folder
+      const files = () => readdirSync(directory, { recursive: true }).filter((name) => String(name).endsWith(".entry"))
+      const layer = FileStore.layer({ directory }).pipe(Layer.provide(NodeFileSystem.layer))
+      const { admin, store } = yield* opened({}, layer)
+      yield* store(filled(["words", "other"], keys.slice(0, 20)))
+      yield* TestClock.adjust("2 hours")
+      yield* store(filled(["words", "other"], ["bread", "bean", "salt"]))
+      yield* admin.invalidateTags("other", "letter:b")
+      assert.strictEqual(files().length, 46)
+      const { bytes, removed } = yield* admin.compact
+      assert.strictEqual(removed, 42)
+      assert.strictEqual(files().length, 4)
+      assert.strictEqual(
+        files().reduce((sum, name) => sum + statSync(join(directory, String(name))).size, 0),
+        bytes?.after
+      )
+      assert.isBelow(bytes?.after ?? Infinity, bytes?.before ?? 0)
+      assert.strictEqual((yield* admin.list).find(({ name }) => name === "other")?.entries, 1)
+    })
+  )
+
+  it.scoped("others only lose what is over", () =>
+    Effect.gen(function* () {
+      const admin = yield* used(ObjectStore.layerClient(Effect.succeed(clientOver(new Map()))))
+      assert.deepStrictEqual(yield* admin.compact, { store: admin.store, removed: keys.length, bytes: undefined })
+      assert.deepStrictEqual(keysOf(yield* Stream.runCollect(admin.items("words"))), ["bread", "salt"])
+      assert.strictEqual((yield* admin.compact).removed, 0)
     })
   )
 })

@@ -7,7 +7,7 @@ import * as StoreAdmin from "../../StoreAdmin.js"
 import { NotWell, Usage } from "../errors.js"
 import * as Format from "../format.js"
 import { paint, safe, Screen, show } from "../screen.js"
-import { chosen, keyed, named } from "./looking.js"
+import { chosen, keyed, named, notThere } from "./looking.js"
 
 type Failure = CacheError.InvalidConfig | CacheError.StoreFailure
 type Changing<E = never> = Effect.Effect<void, Failure | E, StoreAdmin.StoreAdmin | Screen>
@@ -83,6 +83,37 @@ export const invalidate = ({ cache, everything, groups, keys, tags, yes }: Inval
       () => `invalidated ${parts.join(", ")} of ${Format.cacheName(name)}`
     )
   })
+
+/** Ends the freshness of an entry. Fails if there is none. */
+export const expire = (options: {
+  readonly cache: string
+  readonly key: string
+  readonly yes: boolean
+}): Changing<Usage | NotWell | CacheError.CodecError> =>
+  Effect.gen(function* () {
+    const admin = yield* StoreAdmin.StoreAdmin
+    const name = yield* named(options.cache)
+    const key = yield* keyed(name, options.key)
+    const what = `${safe(key)} of ${Format.cacheName(name)}`
+    if (!(yield* allowed(`End the freshness of ${what} in ${admin.store}?`, options.yes))) return
+    if (!(yield* admin.expire(name, key))) return yield* notThere(name, key)
+    yield* show({ cache: name, expired: key }, () => `expired ${what}: a get loads it again`)
+  })
+
+const compactedText = ({ bytes, removed, store }: StoreAdmin.Compacted): string => {
+  const gone =
+    removed === 0 ? "no entries were over" : `removed ${Format.some(removed, "entry", "entries")} that were over`
+  const room =
+    bytes === undefined
+      ? `${store} gives room back by itself`
+      : `${Format.bytes(bytes.before)} before, ${Format.bytes(bytes.after)} now`
+  return `${gone}; ${room}`
+}
+
+/** Gives room back that nothing is in any more. */
+export const compact: Changing = Effect.flatMap(StoreAdmin.StoreAdmin, (admin) =>
+  Effect.flatMap(admin.compact, (compacted) => show(compacted, compactedText))
+)
 
 const problemsShown = 10
 

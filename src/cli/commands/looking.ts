@@ -197,7 +197,8 @@ const valueText = (value: Format.Value): string => {
   return `${value.hex}${more}`
 }
 
-const notThere = (cache: string, key: string) =>
+/** Says so, and fails. */
+export const notThere = (cache: string, key: string) =>
   Effect.zipRight(
     Effect.flatMap(Screen, (screen) =>
       screen.note(

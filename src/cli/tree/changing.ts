@@ -3,7 +3,7 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Changing from "../commands/changing.js"
 
-import { about, anyCache, cache, common, over, repeated, yes } from "./shared.js"
+import { about, anyCache, cache, common, key, over, repeated, yes } from "./shared.js"
 
 const clear = Command.make("clear", { ...common, cache: anyCache, yes }, over(Changing.clear)).pipe(
   Command.withDescription(about("Removes all entries of a cache, or of all caches. Asks before.", "clear users --yes"))
@@ -23,6 +23,25 @@ const invalidate = Command.make(
   over(Changing.invalidate)
 ).pipe(Command.withDescription(about("Makes entries unserveable. Asks before.", "invalidate users --tag org:7 --yes")))
 
+const expire = Command.make("expire", { ...common, cache, key, yes }, over(Changing.expire)).pipe(
+  Command.withDescription(
+    about("Ends the freshness of an entry, so that a get loads it again. Asks before.", "expire users 7 --yes")
+  )
+)
+
+const compact = Command.make(
+  "compact",
+  common,
+  over(() => Changing.compact)
+).pipe(
+  Command.withDescription(
+    about(
+      "Removes what is over, and gives the room back to the disk. Nobody can write to a SQLite file meanwhile.",
+      "compact --store sqlite:./cache.db"
+    )
+  )
+)
+
 const verify = Command.make(
   "verify",
   {
@@ -34,4 +53,4 @@ const verify = Command.make(
   over(Changing.verify)
 ).pipe(Command.withDescription(about("Reads every entry, to see whether it is whole.", "verify --remove")))
 
-export const commands = [clear, invalidate, verify] as const
+export const commands = [clear, invalidate, expire, verify, compact] as const

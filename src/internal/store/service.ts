@@ -31,13 +31,14 @@ export const prefixSeparator = "\u001f"
 export const prefixedName = (prefix: string, name: string): string => `${prefix}${prefixSeparator}${name}`
 
 /** Those of the regions that have the prefix, as they are called without it. */
-export const prefixedRaw = (prefix: string, { open, regions }: CacheStore.Raw): CacheStore.Raw => {
+export const prefixedRaw = (prefix: string, { compact, open, regions }: CacheStore.Raw): CacheStore.Raw => {
   const start = prefixedName(prefix, "")
   return {
     regions: Effect.map(regions, (all) =>
       all.flatMap((name) => (name.startsWith(start) ? name.slice(start.length) : []))
     ),
-    open: (name) => open(prefixedName(prefix, name))
+    open: (name) => open(prefixedName(prefix, name)),
+    compact
   }
 }
 
@@ -56,7 +57,11 @@ export const make = (options: {
   readonly open: <A, E>(
     region: CacheStore.RegionOptions<A, E>
   ) => Effect.Effect<CacheStore.Region<A, E>, CacheError.InvalidConfig | CacheError.StoreFailure, Scope.Scope>
-  readonly raw?: CacheStore.Raw | undefined
+  readonly raw?:
+    | (Omit<CacheStore.Raw, "compact"> & {
+        readonly compact: ((open: CacheStore.Raw["open"]) => NonNullable<CacheStore.Raw["compact"]>) | undefined
+      })
+    | undefined
 }): Effect.Effect<CacheStore.Service, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
@@ -80,6 +85,10 @@ export const make = (options: {
         () => Effect.sync(() => open.delete(name))
       )
     const exclusively = (name: string) => Effect.zipRight(checkName(name), take(name))
+    const rawOf = ({ compact, open, regions }: NonNullable<typeof raw>): CacheStore.Raw => {
+      const opening: CacheStore.Raw["open"] = (name) => Effect.zipRight(exclusively(name), open(name))
+      return { regions, open: opening, compact: compact?.(opening) }
+    }
     return {
       [TypeId]: TypeId,
       name: options.name,
@@ -87,7 +96,7 @@ export const make = (options: {
       rejected: [],
       scope,
       region: (region) => Effect.zipRight(exclusively(region.name), options.open(region)),
-      raw: raw && { regions: raw.regions, open: (name) => Effect.zipRight(exclusively(name), raw.open(name)) }
+      raw: raw && rawOf(raw)
     }
   })
 

@@ -20,20 +20,9 @@ import { safeName } from "../internal/paths.js"
 import * as EntryFile from "./entryFile.js"
 import * as Errors from "./errors.js"
 import * as Journal from "./journal.js"
-import type { Item, Shelf } from "./shelf.js"
+import { concurrency, ending, list, type Place } from "./listing.js"
+import type { Item } from "./shelf.js"
 
-export interface Place {
-  readonly directory: string
-  readonly generation: string
-  readonly shelf: Shelf
-  readonly durable: boolean
-  readonly compress: boolean
-  readonly modes: { readonly file: number; readonly folder: number }
-}
-
-/** Files that are written or removed at the same time. */
-const concurrency = 16
-const ending = ".entry"
 /** Writes after which what is over is looked for, at least. */
 const leastWrites = 1_000
 
@@ -194,6 +183,14 @@ class Region {
     return this.removeFiles([...over, ...shelf.shrink()], "set")
   }
 
+  /** Removes what is over or outdated, now; answers how many entries that were. */
+  reclaim(now: number): Effect.Effect<number, CacheError.StoreError> {
+    return Effect.suspend(() => {
+      const over = this.sweep(now)
+      return Effect.as(this.removeFiles(over, "compact"), over.length)
+    })
+  }
+
   /** As many writes later as there are entries, so that looking at all of them costs each write the same. */
   private sweep(now: number): ReadonlyArray<Item> {
     const { shelf } = this.place
@@ -204,58 +201,15 @@ class Region {
   }
 }
 
-/** What the file system has of a region: entries of the present incarnation, the one used longest ago first. */
-const list = (
-  fs: FileSystem.FileSystem,
-  place: Place,
-  region: string,
-  folder: string,
-  incarnation: string
-): Effect.Effect<ReadonlyArray<Item>, CacheError.StoreError> => {
-  const mark = marker(region)
-  const head = (file: string, size: number) =>
-    Effect.flatMap(
-      Effect.scoped(
-        Effect.flatMap(fs.open(file, { flag: "r" }), (handle) => handle.readAlloc(Math.min(size, EntryFile.firstRead)))
-      ),
-      (bytes) => {
-        const head = Option.isNone(bytes) ? undefined : EntryFile.decodeHead(mark, bytes.value)
-        return head === "more"
-          ? Effect.map(fs.readFile(file), (all) => EntryFile.decodeHead(mark, all))
-          : Effect.succeed(head)
-      }
-    )
-  const one = (name: string) =>
-    Effect.gen(function* () {
-      const file = path.join(place.directory, name)
-      const { mtime, size } = yield* fs.stat(file)
-      const found = name.endsWith(ending) ? yield* head(file, Number(size)) : undefined
-      if (found === undefined || found === "more" || found.incarnation !== incarnation) {
-        yield* Effect.ignore(fs.remove(file))
-        return []
-      }
-      const used = Option.match(mtime, { onNone: () => 0, onSome: (at) => at.getTime() })
-      return [{ ...found, name, region, used, bytes: Number(size) }]
-    })
-  return Effect.gen(function* () {
-    const shards = yield* fs.readDirectory(path.join(place.directory, folder))
-    const names = yield* Effect.forEach(
-      shards.filter((shard) => /^[0-9a-f]{2}$/.test(shard)),
-      (shard) =>
-        Effect.map(fs.readDirectory(path.join(place.directory, folder, shard)), (files) =>
-          files.map((file) => path.join(folder, shard, file))
-        ),
-      { concurrency }
-    )
-    const items = yield* Effect.forEach(names.flat(), one, { concurrency })
-    return items.flat().sort((a, b) => a.used - b.used)
-  }).pipe(Effect.mapError(Errors.ofOperation("open")))
+export interface FileEngine extends CacheStore.Engine {
+  /** Removes what is over or outdated; answers how many entries that were. */
+  readonly reclaim: Effect.Effect<number, CacheError.StoreError>
 }
 
 export const make = (
   place: Place,
   name: string
-): Effect.Effect<CacheStore.Engine, CacheError.StoreFailure, FileSystem.FileSystem> =>
+): Effect.Effect<FileEngine, CacheError.StoreFailure, FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const { durable, generation, modes, shelf } = place
@@ -273,7 +227,9 @@ export const make = (
     const good = () => own().filter((item) => !region.isOutdated(item))
     yield* region.removeFiles(shelf.shrink(), "open")
 
-    const engine: CacheStore.Engine = {
+    const engine: FileEngine = {
+      reclaim: Effect.flatMap(steadyMillis, (now) => region.reclaim(now)),
+
       getMany: (keys) =>
         Effect.suspend(() => {
           const epoch = epochs.now

@@ -19,6 +19,11 @@ export class Shelf {
 
   constructor(readonly maxBytes: number) {}
 
+  /** Of all files. */
+  get bytes(): number {
+    return this.used
+  }
+
   get(name: string): Item | undefined {
     return this.items.get(name)
   }

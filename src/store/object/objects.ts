@@ -81,7 +81,10 @@ const lister =
   ({ failure, objects, prefix }: Options): Items["list"] =>
   (operation, start) =>
     Stream.map(
-      Stream.fromAsyncIterable(objects.list(`${prefix}/${start}`), (cause) => failure(operation, cause)),
+      // begun each time it is run
+      Stream.suspend(() =>
+        Stream.fromAsyncIterable(objects.list(`${prefix}/${start}`), (cause) => failure(operation, cause))
+      ),
       (key) => key.slice(prefix.length + 1)
     )
 

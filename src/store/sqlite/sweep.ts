@@ -34,6 +34,13 @@ export const reclaim = (connection: Connection, rows: number): Effect.Effect<voi
     Effect.ignore(connection.transaction("reclaim", sweep(connection, rows, now)))
   )
 
+/** Deletes all that will never be served again; answers how many rows that were. To be used within a transaction. */
+export const all = ({ execute }: Connection, now: number): Effect.Effect<number, SqlError> =>
+  Effect.gen(function* () {
+    yield* execute(Schema.reclaim, [{ from: 0, to: Number.MAX_SAFE_INTEGER, now }])
+    return numberIn(yield* execute("SELECT changes() AS count", []), "count")
+  })
+
 /** Told how many rows were written, sweeps when it is time. Each region opened counts for itself. */
 export const sometimes = (connection: Connection): ((written: number) => Effect.Effect<void>) => {
   let writes = 0

@@ -1,11 +1,13 @@
 /** The size of the database: kept below a budget, and given back to the disk. */
 import type { SqlError } from "@effect/sql/SqlError"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 import type { Connection, Execute } from "./connection.js"
 import { numberIn } from "./rows.js"
 import * as Schema from "./schema.js"
+import * as Sweep from "./sweep.js"
 
 /** Rows that are removed at once. */
 const some = 64
@@ -62,3 +64,15 @@ export const size = ({ execute, run }: Connection): Effect.Effect<number, CacheE
 /** Gives what is free back to the disk. */
 export const vacuum = (connection: Connection): Effect.Effect<void, CacheError.StoreFailure> =>
   Effect.asVoid(connection.run("vacuum", connection.execute("VACUUM", [])))
+
+/** Removes what will never be served again, and gives all that is free back to the disk. */
+export const compact = (connection: Connection): Effect.Effect<CacheStore.Compaction, CacheError.StoreFailure> =>
+  Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const before = yield* size(connection)
+    const removed = yield* connection.transaction("compact", Sweep.all(connection, now))
+    yield* vacuum(connection)
+    // what vacuum has written is in the log beside the file, as large as the file was
+    yield* connection.run("compact", connection.execute("PRAGMA wal_checkpoint(TRUNCATE)", []))
+    return { removed, before, after: yield* size(connection) }
+  })
