@@ -3,6 +3,7 @@
  *
  *   npm run bench                               all suites
  *   npm run bench -- hit miss                   some of them: hit, miss, memory, scale
+ *   npm run bench -- stores                     a group of them; or one: stores:redis
  *   npm run bench -- --quick                    fewer rounds
  *   npm run bench -- --json after.json          the same as a file, with histograms, machine and versions
  *   npm run bench -- --against before.json      exits with 1 also if a figure has got worse since, by 20 % or more
@@ -21,10 +22,9 @@ import { miss } from "./miss.js"
 import { observe } from "./observe.js"
 import { program } from "./program.js"
 import * as Report from "./report.js"
-import { redis } from "./redis.js"
 import { scale } from "./scale.js"
 import { soak } from "./soak.js"
-import { stores } from "./stores.js"
+import { stores } from "./stores/index.js"
 import type { Result, Suite } from "./suite.js"
 import { view } from "./view.js"
 
@@ -39,10 +39,13 @@ const suites: Readonly<Record<string, Suite>> = {
   batch,
   load,
   forms: formsSuite,
-  redis,
-  stores,
+  ...stores,
   soak
 }
+
+/** The suites that a name stands for: its own, or those of its group. */
+const named = (name: string): ReadonlyArray<string> =>
+  Object.keys(suites).filter((suite) => suite === name || suite.startsWith(`${name}:`))
 
 type Results = ReadonlyArray<readonly [suite: string, result: Result]>
 
@@ -56,7 +59,7 @@ const read = () => {
       tolerance: { type: "string", default: "0.2" }
     }
   })
-  const unknown = positionals.filter((name) => !Object.hasOwn(suites, name))
+  const unknown = positionals.filter((name) => named(name).length === 0)
   if (unknown.length > 0) {
     throw new Error(`No suite is called ${unknown.join(", ")}. There are: ${Object.keys(suites).join(", ")}.`)
   }
@@ -68,7 +71,7 @@ const read = () => {
     throw new Error("A quick run is less warmed up than a full one: hold it against another quick one.")
   }
   return {
-    chosen: positionals.length === 0 ? Object.keys(suites) : positionals,
+    chosen: positionals.length === 0 ? Object.keys(suites) : positionals.flatMap(named),
     quick: values.quick,
     json: values.json,
     earlier,
@@ -86,6 +89,7 @@ const runAll = async ({ chosen, quick }: Arguments): Promise<Results> => {
     results.push([name, result])
     for (const table of result.tables) console.log(Report.table(table))
     for (const claim of result.claims) console.log(Report.claim(claim))
+    for (const summary of result.summary ?? []) console.log(`\n${summary}`)
   }
   return results
 }

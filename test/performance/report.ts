@@ -61,7 +61,11 @@ const packages = [
   "lru-cache",
   "bentocache",
   "cacheable",
-  "cache-manager"
+  "cache-manager",
+  "keyv",
+  "unstorage",
+  "redis",
+  "pg"
 ]
 
 /** What the numbers were had on: without it they mean nothing. */

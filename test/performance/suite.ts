@@ -20,6 +20,8 @@ export interface Table {
 export interface Result {
   readonly tables: ReadonlyArray<Table>
   readonly claims: ReadonlyArray<Claim>
+  /** Tables in Markdown, for docs/performance.md. */
+  readonly summary?: ReadonlyArray<string> | undefined
 }
 
 /** `quick`: fewer rounds, for a first look and for continuous integration. */

@@ -1,0 +1,162 @@
+/** Whoever takes part: a raw client, our engine, our cache, a peer. All are asked for the same, in the way that each has. */
+import { Cache, type CacheStore } from "effect-larder"
+import { type Context, Effect, Runtime, Schema } from "effect"
+import type { Subject } from "../measure.js"
+import { inFiber } from "../suite.js"
+import { timeToLive, type Entry, type Workload } from "./workload.js"
+
+/** What is measured. Whatever it is, the figures are those of one key. */
+export const operations = {
+  get: "a get",
+  set: "a set",
+  atOnce: "gets at once",
+  getMany: "a batch of gets",
+  setMany: "a batch of sets"
+} as const
+export type Operation = keyof typeof operations
+
+/** `raw`: what the others stand on. `own`: ours. `peer`: what ours has to be ahead of. */
+export type Role = "raw" | "own" | "peer"
+
+export interface Contender {
+  readonly name: string
+  readonly role: Role
+  /** Gives every key its value. */
+  readonly seed: () => Promise<unknown>
+  /** A key's value, to see that it is one. */
+  readonly probe: () => Promise<unknown>
+  readonly runs: Readonly<Partial<Record<Operation, Subject["run"]>>>
+}
+
+/** What a client that speaks in promises can do. */
+export interface Client<A> {
+  readonly get: (key: string) => Promise<unknown>
+  readonly set: (key: string, value: A) => Promise<unknown>
+  readonly getMany?: ((keys: ReadonlyArray<string>) => Promise<unknown>) | undefined
+  /** Without it: all sets at once. */
+  readonly setMany?: ((entries: ReadonlyArray<Entry<A>>) => Promise<unknown>) | undefined
+}
+
+const each =
+  <B>(next: () => B, run: (given: B) => Promise<unknown>, size = 1): Subject["run"] =>
+  async (times) => {
+    for (let done = 0; done < times; done += size) await run(next())
+  }
+
+export const promised = <A>(
+  name: string,
+  role: Role,
+  { all, entries, many, one, size, value }: Workload<A>,
+  { get, getMany, set, setMany = (some) => Promise.all(some.map(([key, value]) => set(key, value))) }: Client<A>
+): Contender => ({
+  name,
+  role,
+  seed: () => setMany(all),
+  probe: () => get(all[0]![0]),
+  runs: {
+    get: each(one(), get),
+    set: each(one(), (key) => set(key, value)),
+    atOnce: each(many(), (some) => Promise.all(some.map(get)), size.gets),
+    ...(getMany === undefined ? {} : { getMany: each(many(), getMany, size.gets) }),
+    setMany: each(entries(), setMany, size.sets)
+  }
+})
+
+/** A client that has its answer when it returns: many at once are no other than one after the other. */
+export const direct = <A>(
+  name: string,
+  { all, entries, one, size, value }: Workload<A>,
+  client: {
+    readonly get: (key: string) => unknown
+    readonly set: (key: string, value: A) => unknown
+    readonly setMany: (entries: ReadonlyArray<Entry<A>>) => unknown
+  }
+): Contender => {
+  const gets = () => {
+    const next = one()
+    return (times: number) => {
+      for (let done = 0; done < times; done++) client.get(next())
+    }
+  }
+  const [next, some] = [one(), entries()]
+  return {
+    name,
+    role: "raw",
+    seed: async () => client.setMany(all),
+    probe: async () => client.get(all[0]![0]),
+    runs: {
+      get: gets(),
+      set: (times) => {
+        for (let done = 0; done < times; done++) client.set(next(), value)
+      },
+      atOnce: gets(),
+      getMany: gets(),
+      setMany: (times) => {
+        for (let done = 0; done < times; done += size.sets) client.setMany(some())
+      }
+    }
+  }
+}
+
+/** Each in a fiber of its own. */
+const inFibers = <R>(
+  runtime: Runtime.Runtime<R>,
+  keys: ReadonlyArray<string>,
+  get: (key: string) => Effect.Effect<unknown, unknown, R>
+): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const fork = Runtime.runFork(runtime)
+    let left = keys.length
+    for (const key of keys) {
+      fork(get(key)).addObserver((exit) => {
+        if (exit._tag === "Failure") reject(new Error(String(exit.cause)))
+        else if (--left === 0) resolve()
+      })
+    }
+  })
+
+/** Ours, asked for everything inside fibers. */
+export const effectful = <A, R>(
+  name: string,
+  runtime: Runtime.Runtime<R>,
+  { all, entries, many, one, size, value }: Workload<A>,
+  client: {
+    readonly get: (key: string) => Effect.Effect<unknown, unknown, R>
+    readonly set: (key: string, value: A) => Effect.Effect<unknown, unknown, R>
+    readonly getMany: (keys: ReadonlyArray<string>) => Effect.Effect<unknown, unknown, R>
+    readonly setMany: (entries: ReadonlyArray<Entry<A>>) => Effect.Effect<unknown, unknown, R>
+  }
+): Contender => {
+  const run = Runtime.runPromise(runtime)
+  const [toGet, toSet] = [one(), one()]
+  return {
+    name,
+    role: "own",
+    seed: () => run(client.setMany(all)),
+    probe: () => run(client.get(all[0]![0])),
+    runs: {
+      get: inFiber(runtime, name, () => client.get(toGet())).run,
+      set: inFiber(runtime, name, () => client.set(toSet(), value)).run,
+      atOnce: each(many(), (some) => inFibers(runtime, some, client.get), size.gets),
+      getMany: each(many(), (some) => run(client.getMany(some)), size.gets),
+      setMany: each(entries(), (some) => run(client.setMany(some)), size.sets)
+    }
+  }
+}
+
+/** A cache over a store. It decodes by its Schema; a value that is not there is none that a benchmark is about. */
+export const cache = <A, I>(
+  name: string,
+  store: Context.Context<CacheStore.CacheStore>,
+  success: Schema.Schema<A, I>,
+  workload: Workload<A>
+) =>
+  Effect.gen(function* () {
+    const cache = yield* Cache.make(name, {
+      key: Schema.String,
+      success,
+      timeToLive,
+      lookup: (key) => Effect.dieMessage(`${key} was not there`)
+    })
+    return effectful(name, yield* Effect.runtime<never>(), workload, cache)
+  }).pipe(Effect.provide(store))
