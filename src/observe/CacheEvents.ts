@@ -11,9 +11,12 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
 import * as PubSub from "effect/PubSub"
+import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import type * as CacheError from "../CacheError.js"
+import { tell } from "../internal/tell.js"
 
 /**
  * What a program may have a memory store call: three of its options, and `freeze`, which a hostile value may make fail.
@@ -149,6 +152,74 @@ export const layer = (options?: {
       })
     )
   )
+
+/**
+ * The same place, where each event is shown to `f` as well, at once and where it happens: for looking at what caches do, in a
+ * debugger or by printing, without missing any. What `f` throws is logged, once, and harms nothing; what it takes, the caller of
+ * the cache waits for.
+ *
+ * @example
+ * ```ts
+ * import { CacheEvents, Cached, MemoryStore } from "effect-larder"
+ * import { Effect, Layer } from "effect"
+ *
+ * const Shown = CacheEvents.layer({ hits: true, keys: true }).pipe(
+ *   CacheEvents.tap((event) => console.log(event._tag)) // => Loaded
+ * )
+ *
+ * const length = Cached.fn("length")((word: string) => Effect.succeed(word.length))
+ *
+ * length("bread").pipe(Effect.provide(MemoryStore.layer().pipe(Layer.provideMerge(Shown))), Effect.runPromise)
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const tap =
+  (f: (event: CacheEvent) => void) =>
+  <E, R>(self: Layer.Layer<CacheEvents, E, R>): Layer.Layer<CacheEvents, E, R> =>
+    Layer.effect(
+      CacheEvents,
+      Effect.gen(function* () {
+        const events = yield* CacheEvents
+        const run = Runtime.runSync(yield* Effect.runtime<never>())
+        let isWell = true
+        const shown = (event: CacheEvent): void => {
+          try {
+            f(event)
+          } catch (defect) {
+            if (isWell)
+              run(tell({ level: LogLevel.Warning, message: "a tap on events threw", about: {}, more: [defect] }))
+            isWell = false
+          }
+        }
+        return {
+          ...events,
+          isHeard: true,
+          publish: (event) => {
+            shown(event)
+            events.publish(event)
+          }
+        }
+      })
+    ).pipe(Layer.provide(self))
+
+/**
+ * The events of these caches from now on.
+ *
+ * @example
+ * ```ts
+ * import { CacheEvents } from "effect-larder"
+ * import { Effect, Stream } from "effect"
+ *
+ * export const firstOfUsers = CacheEvents.of("users").pipe(Stream.take(10), Stream.runCollect)
+ * ```
+ *
+ * @since 0.1.0
+ * @category streams
+ */
+export const of = (...caches: ReadonlyArray<string>): Stream.Stream<CacheEvent> =>
+  Stream.filter(changes, (event) => "cache" in event && caches.includes(event.cache))
 
 /**
  * The events from now on.

@@ -315,27 +315,19 @@ export const layer = (
   options: { readonly capacity?: number | undefined; readonly hits?: boolean | undefined } = {}
 ): Layer.Layer<CacheEvents.CacheEvents> => told({ capacity: options.capacity, hits: options.hits })
 
+/** Where it happens, so that the lines stand between the program's own. */
 const told = (options: Parameters<typeof CacheEvents.layer>[0]): Layer.Layer<CacheEvents.CacheEvents> =>
-  Layer.effect(
-    CacheEvents.CacheEvents,
-    Effect.gen(function* () {
-      const events = yield* CacheEvents.CacheEvents
-      const run = Runtime.runSync(yield* Effect.runtime<never>())
-      return {
-        ...events,
-        // where it happens, so that the lines stand between the program's own
-        publish: (event) => {
-          const line = tell({
-            level: levels[event._tag] ?? LogLevel.Debug,
-            message: event._tag,
-            about: aboutOf(event)
-          })
-          run(asPartOf(currentFiber(), line))
-          events.publish(event)
-        }
-      }
-    })
-  ).pipe(Layer.provide(CacheEvents.layer(options)))
+  Layer.unwrapEffect(
+    Effect.map(Effect.runtime<never>(), (runtime) =>
+      CacheEvents.layer(options).pipe(
+        CacheEvents.tap((event) => {
+          const level = levels[event._tag] ?? LogLevel.Debug
+          const line = tell({ level, message: event._tag, about: aboutOf(event) })
+          Runtime.runSync(runtime)(asPartOf(currentFiber(), line))
+        })
+      )
+    )
+  )
 
 /** With what the logs of this fiber bear, and in its trace; by the loggers of this one. */
 const asPartOf = (fiber: ReturnType<typeof currentFiber>, line: Effect.Effect<void>): Effect.Effect<void> => {

@@ -9,9 +9,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
+import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
+import * as Runtime from "effect/Runtime"
 import * as Tracer from "effect/Tracer"
+import { tell } from "../internal/tell.js"
 
 /**
  * The names of spans.
@@ -156,18 +160,85 @@ export const collect = <A, E, R>(
     return Effect.map(Effect.withTracer(self, tracer), (result) => [result, spans] as const)
   })
 
-const durationOf = ({ status }: Tracer.Span): string => {
-  if (status._tag === "Started") return "not ended"
-  const micros = Number((status.endTime - status.startTime) / 1_000n)
-  return micros < 1_000 ? `${micros} µs` : `${(micros / 1_000).toFixed(1)} ms`
+/**
+ * A span with those that were started inside it: plain data, for a test or a tool.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Node {
+  readonly name: string
+  readonly traceId: string
+  readonly spanId: string
+  /** How long it took; `undefined` while it has not ended. */
+  readonly millis: number | undefined
+  readonly failed: boolean
+  readonly attributes: Readonly<Record<string, unknown>>
+  /** The ids of the spans that it is linked to, such as the load that a `wait` waited for. */
+  readonly links: ReadonlyArray<string>
+  readonly children: ReadonlyArray<Node>
 }
 
-const describe = (span: Tracer.Span): string => {
-  const shown = [...span.attributes].filter(([name]) => name.startsWith("cache."))
-  const failed = span.status._tag === "Ended" && span.status.exit._tag === "Failure" ? ["failed"] : []
-  const linked = span.links.length === 0 ? [] : [`${span.links.length} linked`]
+const nodeOf = (span: Tracer.Span, children: ReadonlyArray<Node>): Node => {
+  const { attributes, links, name, spanId, status, traceId } = span
+  return {
+    name,
+    traceId,
+    spanId,
+    millis: status._tag === "Ended" ? Number((status.endTime - status.startTime) / 1_000n) / 1_000 : undefined,
+    failed: status._tag === "Ended" && status.exit._tag === "Failure",
+    attributes: Object.fromEntries(attributes),
+    links: links.map((link) => link.span.spanId),
+    children
+  }
+}
+
+/**
+ * Spans as trees of plain data. A span whose parent is not among them is a root.
+ *
+ * @example
+ * ```ts
+ * import { Cached, CacheTracing, MemoryStore } from "effect-larder"
+ * import { Effect } from "effect"
+ *
+ * const square = Cached.fn("square")((n: number) => Effect.succeed(n * n))
+ *
+ * const program = Effect.gen(function*() {
+ *   const [, spans] = yield* CacheTracing.collect(Effect.withSpan(square(12), "question"))
+ *   const [question] = CacheTracing.forest(spans)
+ *   console.log(question?.children[0]?.attributes["cache.name"]) // => square
+ * })
+ *
+ * program.pipe(Effect.provide(MemoryStore.layer()), Effect.runPromise)
+ * ```
+ *
+ * @since 0.1.0
+ * @category collecting
+ */
+export const forest = (spans: ReadonlyArray<Tracer.Span>): ReadonlyArray<Node> => {
+  const ids = new Set(spans.map((span) => span.spanId))
+  const byParent = new Map<string | undefined, Array<Tracer.Span>>()
+  for (const span of spans) {
+    const parent = Option.getOrUndefined(span.parent)?.spanId
+    const known = parent !== undefined && ids.has(parent) ? parent : undefined
+    byParent.set(known, [...(byParent.get(known) ?? []), span])
+  }
+  const under = (parent: string | undefined): ReadonlyArray<Node> =>
+    (byParent.get(parent) ?? []).map((span) => nodeOf(span, under(span.spanId)))
+  return under(undefined)
+}
+
+const durationOf = ({ millis }: Node): string => {
+  if (millis === undefined) return "not ended"
+  return millis < 1 ? `${Math.round(millis * 1_000)} µs` : `${millis.toFixed(1)} ms`
+}
+
+const describe = (node: Node): string => {
+  const shown = Object.entries(node.attributes).filter(([name]) => name.startsWith("cache."))
+  const failed = node.failed ? ["failed"] : []
+  const linked = node.links.length === 0 ? [] : [`${node.links.length} linked`]
   const notes = [...shown.map(([name, value]) => `${name.slice("cache.".length)}=${value}`), ...linked, ...failed]
-  return [span.name, durationOf(span), ...notes].join("  ")
+  return [node.name, durationOf(node), ...notes].join("  ")
 }
 
 /**
@@ -195,20 +266,84 @@ const describe = (span: Tracer.Span): string => {
  * @category collecting
  */
 export const tree = (spans: ReadonlyArray<Tracer.Span>): string => {
-  const ids = new Set(spans.map((span) => span.spanId))
-  const parentOf = (span: Tracer.Span): string | undefined => Option.getOrUndefined(span.parent)?.spanId
   const lines: Array<string> = []
-  const write = (span: Tracer.Span, first: string, rest: string): void => {
-    lines.push(first + describe(span))
-    const children = spans.filter((one) => parentOf(one) === span.spanId)
-    children.forEach((child, index) => {
-      const last = index === children.length - 1
+  const write = (node: Node, first: string, rest: string): void => {
+    lines.push(first + describe(node))
+    node.children.forEach((child, index) => {
+      const last = index === node.children.length - 1
       write(child, rest + (last ? "└─ " : "├─ "), rest + (last ? "   " : "│  "))
     })
   }
-  for (const span of spans) {
-    const parent = parentOf(span)
-    if (parent === undefined || !ids.has(parent)) write(span, "", "")
-  }
+  for (const root of forest(spans)) write(root, "", "")
   return lines.join("\n")
 }
+
+/** Spans that are kept of one root at most: a server that is one long span must not keep all that it ever did. */
+const maxDumped = 1_000
+
+interface Dumped {
+  readonly root: string
+  readonly spans: Array<Tracer.Span>
+}
+
+/** Collects spans by the root that they are under, and hands them over when that has ended. */
+const dumping = (outer: Tracer.Tracer, dump: (spans: ReadonlyArray<Tracer.Span>) => void): Tracer.Tracer => {
+  const open = new Map<string, Dumped>()
+  return Tracer.make({
+    context: (execution, fiber) => outer.context(execution, fiber),
+    span: (...options) => {
+      const span = outer.span(...options)
+      const parent = Option.getOrUndefined(span.parent)?.spanId
+      const known = parent === undefined ? undefined : open.get(parent)
+      const all = known ?? { root: span.spanId, spans: [] }
+      if (all.spans.length >= maxDumped) return span
+      all.spans.push(span)
+      open.set(span.spanId, all)
+      if (known !== undefined) return span
+      const end = span.end.bind(span)
+      // made by this very call, so nobody else has it yet
+      return Object.assign(span, {
+        end: (...how: Parameters<typeof end>) => {
+          end(...how)
+          for (const { spanId } of all.spans) open.delete(spanId)
+          dump(all.spans)
+        }
+      })
+    }
+  })
+}
+
+/**
+ * Dumps each trace of a program when its outermost span has ended: by default its `tree`, as a line of the log. What a trace
+ * goes on with in the background is a trace of its own here. Of one, 1 000 spans at most. They still go to the tracer in force:
+ * provide this Layer where that is.
+ *
+ * @example
+ * ```ts
+ * import { Cached, CacheTracing, MemoryStore } from "effect-larder"
+ * import { Effect, Layer } from "effect"
+ *
+ * const square = Cached.fn("square")((n: number) => Effect.succeed(n * n))
+ *
+ * const Dump = CacheTracing.layerDump((spans) =>
+ *   Effect.sync(() => console.log(JSON.stringify(CacheTracing.forest(spans)).length > 0)) // => true
+ * )
+ *
+ * Effect.withSpan(square(12), "question").pipe(
+ *   Effect.provide(Layer.merge(MemoryStore.layer(), Dump)),
+ *   Effect.runPromise
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category collecting
+ */
+export const layerDump = (
+  dump: (spans: ReadonlyArray<Tracer.Span>) => Effect.Effect<void> = (spans) =>
+    tell({ level: LogLevel.Info, message: `trace\n${tree(spans)}`, about: { spans: spans.length } })
+): Layer.Layer<never> =>
+  Layer.unwrapEffect(
+    Effect.map(Effect.all([Effect.tracer, Effect.runtime<never>()]), ([outer, runtime]) =>
+      Layer.setTracer(dumping(outer, (spans) => void Runtime.runFork(runtime)(dump(spans))))
+    )
+  )
