@@ -206,6 +206,11 @@ export interface Region<in out A, in out E> {
   readonly complete: boolean
   /** How many tiers this region has; 1 unless tiered. */
   readonly tiers: number
+  /**
+   * Whether keys that are asked for in one turn of the scheduler are better asked for together, in one `getMany`: of
+   * what is far away and answers many keys in the time of one. Default: no.
+   */
+  readonly gathers?: boolean | undefined
   readonly getMany: (keys: ReadonlyArray<string>) => Effect.Effect<Reading<A, E>, CacheError.StoreFailure>
   readonly setMany: (
     writes: ReadonlyArray<Write<A, E>>
@@ -379,6 +384,8 @@ export interface InspectedRow {
  * @category engines
  */
 export interface Engine {
+  /** Optional: as `Region.gathers`. */
+  readonly gathers?: boolean | undefined
   /**
    * The counter's value before reading, and a row (or `undefined`) for each key, leaving out rows whose tags were
    * bumped after they were written. With no keys: the counter alone.

@@ -105,12 +105,26 @@ describe.skipIf(!Redis.isThere)("RedisStore", () => {
       yield* Redis.say(mine.port, "DEL larder:{counted}:tags")
       yield* cache.get("a")
       assert.strictEqual(state.loads, 2)
-      // the counter alone
+      // the counter alone: what readers know of it is right, until something changes it
       yield* Redis.say(mine.port, "DEL larder:{counted}:meta")
       yield* cache.get("a")
+      assert.strictEqual(state.loads, 2)
+      yield* cache.invalidate("b")
+      yield* cache.get("a")
       assert.strictEqual(state.loads, 3)
       yield* cache.get("a")
       assert.strictEqual(state.loads, 3)
+      // what readers know of it alone: it is told them again
+      yield* Redis.say(mine.port, "DEL larder:{counted}:state")
+      yield* cache.get("a")
+      assert.strictEqual(state.loads, 3)
+      // the counter, and an entry whose tag is in doubt: all begins anew at once
+      yield* cache.invalidateTags(["tag b"])
+      yield* Redis.say(mine.port, "DEL larder:{counted}:meta")
+      yield* cache.get("a")
+      assert.strictEqual(state.loads, 4)
+      yield* cache.get("a")
+      assert.strictEqual(state.loads, 4)
     })
   )
 

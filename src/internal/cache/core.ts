@@ -17,7 +17,7 @@ import { isTraced } from "../tracing.js"
 import type { Asked, Call, Place, Sought, Ticket } from "./call.js"
 import { bypass } from "./bypass.js"
 import { Counters } from "./counters.js"
-import { type Flight, giveUpOn } from "./flight.js"
+import { type Flight, giveUpOn, type Landing } from "./flight.js"
 import type { Hits, Target } from "./get.js"
 import { Get } from "./get.js"
 import { type Begun, type Departure, Loader } from "./loader.js"
@@ -26,7 +26,7 @@ import { Outcomes } from "./outcomes.js"
 import type { Settings } from "./settings.js"
 import { judge, withLocal } from "./settings.js"
 import { fallBack } from "./conclude.js"
-import { hasStale, landingOf, timedOut } from "./wait.js"
+import { hasStale, timedOut, waitFor } from "./wait.js"
 import { withCurrentFiber } from "../currentFiber.js"
 import { steady } from "../steady.js"
 import { traceGet, traceWait } from "./traces.js"
@@ -140,8 +140,7 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
         const ticket = this.decide(key, call, undefined, begun)
         // the shortest way for what has landed already: it was in the air for nobody else
         if (!Effect.isEffect(ticket) && ticket.flight.landing !== undefined) {
-          ticket.flight.waiters--
-          return take(this.outcomes.land(ticket.flight.id, ticket.flight.landing, ticket.owner))
+          return take(this.disembark(ticket, ticket.flight.landing))
         }
         return Effect.flatMap(this.settle(ticket, call), take)
       })
@@ -321,24 +320,24 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
   /** Waits for a flight in which a place was taken, counts what came of it, and leaves. */
   private ride(place: Place<K, A, E>, call: Call): Effect.Effect<Answer<A, E>> {
     const { flight, owner } = place
-    if (flight.landing !== undefined) {
-      flight.waiters--
-      return Effect.succeed(this.outcomes.land(flight.id, flight.landing, owner))
-    }
-    const wait = Effect.matchCauseEffect(
-      call.restore(landingOf(flight, call, this.loader.voyages.deadlines, this.clock)),
-      {
-        // waiting cannot fail: it was interrupted
-        onFailure: (cause) => Effect.zipRight(this.leave(place), Effect.failCause(cause)),
-        onSuccess: (landing) => {
-          flight.waiters--
-          return Effect.succeed(
-            landing === timedOut ? this.giveUp(flight, call) : this.outcomes.land(flight.id, landing, owner)
-          )
-        }
-      }
-    )
+    if (flight.landing !== undefined) return Effect.succeed(this.disembark(place, flight.landing))
+    const { forget, landing } = waitFor(flight, call, this.loader.voyages.deadlines, this.clock)
+    const wait = Effect.matchCauseEffect(call.restore(landing), {
+      // waiting cannot fail: it was interrupted
+      onFailure: (cause) => {
+        forget()
+        return Effect.zipRight(this.leave(place), Effect.failCause(cause))
+      },
+      onSuccess: (landing) =>
+        Effect.succeed(landing === timedOut ? this.giveUp(flight, call) : this.disembark(place, landing))
+    })
     return owner || !isTraced(call.fiber) ? wait : traceWait(this.definition.name, flight, wait)
+  }
+
+  /** Leaves a flight that has landed, with what it has brought. */
+  private disembark({ flight, owner }: Place<K, A, E>, landing: Landing<A, E>): Answer<A, E> {
+    flight.waiters--
+    return this.outcomes.land(flight.id, landing, owner)
   }
 
   /** A get that was interrupted. The last one in a flight takes it down, and waits until that is done. */
@@ -354,6 +353,7 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
 
   /** The wait is over, the flight is not: it goes on for those who come later. */
   private giveUp(flight: Flight<K, A, E>, { fiber, settings }: Call): Answer<A, E> {
+    flight.waiters--
     if (flight.landing !== undefined) return this.outcomes.land(flight.id, flight.landing, false)
     flight.adopted = true
     const stale = hasStale(flight, settings, this.clock.now(fiber)) ? flight.previous : undefined

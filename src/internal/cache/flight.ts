@@ -10,6 +10,7 @@ import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Tracer from "effect/Tracer"
 import type * as CacheEntry from "../../CacheEntry.js"
+import { Listeners } from "./listeners.js"
 import type { Settings } from "./settings.js"
 
 /** What a flight brings. `how` decides the outcome of the gets that waited for it. */
@@ -37,15 +38,7 @@ export interface Load<K, A, E> {
   readonly known: CacheEntry.CacheEntry<A, E> | undefined
 }
 
-const listen = <L>(listeners: Set<L>, listener: L): (() => void) => {
-  listeners.add(listener)
-  return () => void listeners.delete(listener)
-}
-
-const now = <Args extends ReadonlyArray<unknown>>(listener: (...args: Args) => void, ...args: Args): (() => void) => {
-  listener(...args)
-  return () => {}
-}
+const nothing = (): void => {}
 
 /** Spans of waiters that a load is linked to: enough to follow, bounded for a key that thousands wait for. */
 const maxLinks = 128
@@ -70,11 +63,13 @@ export class Flight<K, A, E> implements Load<K, A, E> {
   startedAt = 0
   span: Tracer.Span | undefined = undefined
   cancelDeadline: (() => void) | undefined = undefined
+  /** Takes back what the store is being asked on its behalf: it has no fiber before that is answered. */
+  withdraw: Effect.Effect<void> | undefined = undefined
   private waiting: Array<Tracer.AnySpan> | undefined = undefined
   private linked = 0
   /** Who is told of the landing, and who of it being known what there is. Made only when somebody waits. */
-  private landed: Set<(landing: Landing<A, E>) => void> | undefined = undefined
-  private found: Set<() => void> | undefined = undefined
+  private landed: Listeners<Landing<A, E>> | undefined = undefined
+  private found: Listeners<void> | undefined = undefined
 
   constructor(
     readonly id: string,
@@ -96,11 +91,15 @@ export class Flight<K, A, E> implements Load<K, A, E> {
 
   /** Calls back when it lands, or has landed; answers how to have it not called. */
   onLanding(listener: (landing: Landing<A, E>) => void): () => void {
-    return this.landing === undefined ? listen((this.landed ??= new Set()), listener) : now(listener, this.landing)
+    if (this.landing === undefined) return (this.landed ??= new Listeners()).add(listener)
+    listener(this.landing)
+    return nothing
   }
 
   onLocated(listener: () => void): () => void {
-    return this.located ? now(listener) : listen((this.found ??= new Set()), listener)
+    if (!this.located) return (this.found ??= new Listeners()).add(listener)
+    listener()
+    return nothing
   }
 
   get awaitLanding(): Effect.Effect<Landing<A, E>> {
@@ -116,7 +115,7 @@ export class Flight<K, A, E> implements Load<K, A, E> {
   locate(previous: CacheEntry.CacheEntry<A, E> | undefined): void {
     this.previous = previous
     this.located = true
-    for (const listener of this.found ?? []) listener()
+    this.found?.tell()
     this.found = undefined
   }
 
@@ -126,7 +125,7 @@ export class Flight<K, A, E> implements Load<K, A, E> {
     this.landing = landing
     this.cancelDeadline?.()
     if (!this.located) this.locate(this.previous)
-    for (const listener of this.landed ?? []) listener(landing)
+    this.landed?.tell(landing)
     this.landed = undefined
   }
 
@@ -149,5 +148,5 @@ export const linkTo = (span: Tracer.AnySpan): Tracer.SpanLink => ({ _tag: "SpanL
 /** Ends the flight and waits until its finalizers have run, or until its deadline: a deaf lookup holds up nobody. */
 export const giveUpOn = <K, A, E>(flight: Flight<K, A, E>): Effect.Effect<void> =>
   flight.fiber === undefined
-    ? Effect.void
+    ? (flight.withdraw ?? Effect.void)
     : Effect.asVoid(Effect.zipRight(Fiber.interruptFork(flight.fiber), flight.awaitLanding))

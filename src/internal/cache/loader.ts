@@ -15,6 +15,7 @@ import { chanceOf } from "../chance.js"
 import type { Counters } from "./counters.js"
 import type { Landing, Load } from "./flight.js"
 import { Flight } from "./flight.js"
+import { Inquiries } from "./inquiries.js"
 import { runtimeOf } from "../inherit.js"
 import { KeyTurns } from "../keyTurns.js"
 import type { Definition } from "./model.js"
@@ -61,6 +62,7 @@ export class Loader<K, A, E, R> {
   /** Keys (or, under no key, everything) whose invalidation is under way: what loads meanwhile is not stored. */
   private readonly overtaking = new Map<string | undefined, number>()
   private readonly turns = new KeyTurns()
+  private readonly inquiries: Inquiries<K, A, E>
   private nesting = 0
   /** How often something was overtaken: who has waited compares, to know whether it happened meanwhile. */
   overtakes = 0
@@ -71,6 +73,10 @@ export class Loader<K, A, E, R> {
     private readonly clock: SteadyClock
   ) {
     this.voyages = new Voyages(definition, counters, clock, (flight) => this.detach(flight))
+    this.inquiries = new Inquiries({
+      read: (ids) => this.voyages.guard.read(ids),
+      answer: (trip, reading, place) => this.answer(trip, reading, place)
+    })
   }
 
   get inFlight(): number {
@@ -108,37 +114,68 @@ export class Loader<K, A, E, R> {
 
   /**
    * Starts a flight at once, in a fiber of its own that inherits the caller's fiber refs. A lookup that is synchronous
-   * has landed when this returns.
+   * has landed when this returns. Where a server has to be asked first, it is asked together with others.
    */
   depart(departure: Departure<K, A, E>): Flight<K, A, E> {
-    const { fiber, id, key, previous, settings } = departure
-    const { complete, near } = this.definition.region
-    const flight = new Flight<K, A, E>(id, key, settings, departure.kind)
-    flight.detached = this.overtaking.size > 0 && (this.overtaking.has(id) || this.overtaking.has(undefined))
-    if (departure.kind === "load") flight.locate(previous)
-    else flight.previous = previous
-    flight.known = departure.known
-    flight.isEarly = departure.isEarly === true
-    const { begun } = departure
+    const { begun, fiber } = departure
+    const { complete, gathers, near } = this.definition.region
+    const flight = this.prepare(departure)
     const since = begun?.since ?? near?.epoch()
     // made now: by the time it lands the caller may be at something else
     const runtime = departure.runtime ?? runtimeOf(this.definition.context, fiber)
     const trip: Trip<K, A, E> = { flight, caller: fiber, runtime }
-    this.flights.set(id, flight)
+    this.flights.set(flight.id, flight)
     this.aloft.add(flight)
-    if (begun !== undefined) flight.startedAt = begun.startedAt
+    if (gathers === true && flight.kind === "fetch" && departure.since === undefined) {
+      this.inquiries.ask(trip)
+      return flight
+    }
     const body = begun?.effect ?? (complete ? this.voyages.lookup(trip) : this.voyages.journey(trip, departure.since))
-    this.nesting++
-    const child = Runtime.runFork(runtime)(handled(body), { immediate: this.nesting < maxNesting })
-    this.nesting--
-    flight.fiber = child
-    child.addObserver((exit) => {
+    this.launch(trip, body, (exit) => {
       // a region that is all here has no journey: its fiber's Exit is the lookup's own
       if (complete) this.voyages.settleHere(trip, exit as Exit.Exit<A, E>, since)
-      this.arrive(trip, exit as Exit.Exit<never, E>)
     })
     if (flight.landing === undefined && complete) this.voyages.armDeadline(trip)
     return flight
+  }
+
+  private prepare({ begun, id, isEarly, key, kind, known, previous, settings }: Departure<K, A, E>): Flight<K, A, E> {
+    const flight = new Flight<K, A, E>(id, key, settings, kind)
+    flight.detached = this.overtaking.size > 0 && (this.overtaking.has(id) || this.overtaking.has(undefined))
+    if (kind === "load") flight.locate(previous)
+    else flight.previous = previous
+    flight.known = known
+    flight.isEarly = isEarly === true
+    if (begun !== undefined) flight.startedAt = begun.startedAt
+    return flight
+  }
+
+  /** Gives a flight its fiber; when that ends, the flight has arrived. */
+  private launch(
+    trip: Trip<K, A, E>,
+    body: Effect.Effect<unknown, E>,
+    before?: (exit: Exit.Exit<unknown, E>) => void
+  ): void {
+    this.nesting++
+    const child = Runtime.runFork(trip.runtime)(handled(body), { immediate: this.nesting < maxNesting })
+    this.nesting--
+    trip.flight.fiber = child
+    child.addObserver((exit) => {
+      before?.(exit)
+      this.arrive(trip, exit)
+    })
+  }
+
+  /** The store has answered a flight that had to ask it first, or could not. */
+  private answer(trip: Trip<K, A, E>, reading: Exit.Exit<CacheStore.Reading<A, E>, E>, place: number): void {
+    if (Exit.isFailure(reading)) return this.arrive(trip, reading)
+    try {
+      const rest = this.voyages.answered(trip, reading.value, place)
+      if (rest === undefined) this.arrive(trip, Exit.void)
+      else this.launch(trip, rest)
+    } catch (defect) {
+      this.arrive(trip, Exit.die(defect)) // a throwing `failsafeWhen`, as everywhere
+    }
   }
 
   /**
@@ -230,13 +267,14 @@ export class Loader<K, A, E, R> {
     const all = [...this.aloft]
     // all before the first is interrupted: one that landed meanwhile might begin another
     for (const flight of all) this.detach(flight)
-    return Effect.zipRight(
-      Fiber.interruptAll(all.flatMap((flight) => flight.fiber ?? [])),
-      this.voyages.deadlines.close
+    return this.inquiries.close.pipe(
+      // what a store has answered meanwhile may have begun to load
+      Effect.zipRight(Effect.suspend(() => Fiber.interruptAll([...this.aloft].flatMap(({ fiber }) => fiber ?? [])))),
+      Effect.zipRight(this.voyages.deadlines.close)
     )
   })
 
-  private arrive(trip: Trip<K, A, E>, exit: Exit.Exit<never, E>): void {
+  private arrive(trip: Trip<K, A, E>, exit: Exit.Exit<unknown, E>): void {
     const { flight } = trip
     this.aloft.delete(flight)
     if (this.flights.get(flight.id) === flight) this.flights.delete(flight.id)
@@ -244,7 +282,8 @@ export class Loader<K, A, E, R> {
     if (conclusion !== undefined && (Exit.isSuccess(exit) || !isStoreFailure(this.definition, exit))) {
       flight.land(conclusion)
     } else {
-      flight.land({ exit, how: "failed", entry: undefined, tier: 1 })
+      // without a conclusion it has failed, whatever it failed with
+      flight.land({ exit: exit as Exit.Exit<never, E>, how: "failed", entry: undefined, tier: 1 })
     }
     // one that was overtaken has nothing left to fall back on, and its key is loaded when it is asked for
     if (conclusion?.entry !== undefined && !flight.detached) this.arrived(trip, conclusion)
@@ -268,5 +307,5 @@ export class Loader<K, A, E, R> {
 }
 
 /** Whether a journey's failure is the store's, of a strict cache, and not merely that it was interrupted after its load. */
-const isStoreFailure = <K, A, E, R>(definition: Definition<K, A, E, R>, exit: Exit.Exit<never, E>): boolean =>
+const isStoreFailure = <K, A, E, R>(definition: Definition<K, A, E, R>, exit: Exit.Exit<unknown, E>): boolean =>
   definition.strict && !definition.region.complete && Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)

@@ -30,7 +30,9 @@ export class StoreGuard<A, E> {
   read(ids: ReadonlyArray<string>): Effect.Effect<CacheStore.Reading<A, E>, E> {
     return Effect.matchEffect(this.definition.region.getMany(ids), {
       onSuccess: (reading) => {
-        if (reading.failure === undefined) return Effect.as(this.recovered, reading)
+        if (reading.failure === undefined) {
+          return this.degraded ? Effect.as(this.recovered, reading) : Effect.succeed(reading)
+        }
         return Effect.as(this.surface(reading.failure, "get", ids), reading)
       },
       onFailure: (failure) =>
@@ -42,27 +44,30 @@ export class StoreGuard<A, E> {
     })
   }
 
-  /** Writes what loads brought. A value that its Schema refuses has been served, but cannot be kept. */
+  /** Writes what loads brought. */
   write(writes: ReadonlyArray<CacheStore.Write<A, E>>): Effect.Effect<void, E> {
-    return Effect.catchAll(this.definition.region.setMany(writes), (failure) => {
-      const ids = writes.map(({ key }) => key)
-      if (failure._tag !== "CodecError") return this.surface(failure, "set", ids)
-      const { events, name, store } = this.definition
-      events.publish({ _tag: "EncodeFailed", cache: name, error: failure })
-      return tell({
-        level: LogLevel.Error,
-        message: `cache '${name}' could not store a value. ${failure.message}`,
-        // the cause would show the value
-        about: {
-          cache: name,
-          store,
-          operation: "set",
-          codec: failure.codec,
-          cause: failure.reason,
-          ...this.keysOf(ids)
-        },
-        more: [failure.hint]
-      })
+    const ids = writes.map(({ key }) => key)
+    return Effect.catchAll(this.definition.region.setMany(writes), (failure) => this.unwritten(failure, ids))
+  }
+
+  /** What a load brought was not written. A value that its Schema refuses has been served, but cannot be kept. */
+  unwritten(failure: Failure | CacheError.CodecError, ids: ReadonlyArray<string>): Effect.Effect<void, E> {
+    if (failure._tag !== "CodecError") return this.surface(failure, "set", ids)
+    const { events, name, store } = this.definition
+    events.publish({ _tag: "EncodeFailed", cache: name, error: failure })
+    return tell({
+      level: LogLevel.Error,
+      message: `cache '${name}' could not store a value. ${failure.message}`,
+      // the cause would show the value
+      about: {
+        cache: name,
+        store,
+        operation: "set",
+        codec: failure.codec,
+        cause: failure.reason,
+        ...this.keysOf(ids)
+      },
+      more: [failure.hint]
     })
   }
 

@@ -114,15 +114,19 @@ export class Voyages<K, A, E, R> {
     const { flight } = trip
     if (since !== undefined) return this.loadAndStore(trip, since)
     if (flight.kind === "load") return this.loadFromHere(trip)
-    return Effect.flatMap(this.guard.read([flight.id]), (reading) => {
-      flight.conclusion = this.answerOf(trip, reading.found[0])
-      if (flight.conclusion !== undefined) return Effect.void
-      flight.kind = "load"
-      // a store that has just failed is not asked again: it costs its timeout once, and gets nothing of this load
-      return isKnown(reading.epoch) || reading.failure !== undefined
-        ? this.loadAndStore(trip, reading.epoch)
-        : this.loadFromHere(trip)
-    })
+    return Effect.flatMap(this.guard.read([flight.id]), (reading) => this.answered(trip, reading, 0) ?? Effect.void)
+  }
+
+  /** What is left to do when the store has answered: nothing, or to load and to store. */
+  answered(trip: Trip<K, A, E>, reading: CacheStore.Reading<A, E>, place: number): Effect.Effect<void, E> | undefined {
+    const { flight } = trip
+    flight.conclusion = this.answerOf(trip, reading.found[place])
+    if (flight.conclusion !== undefined) return undefined
+    flight.kind = "load"
+    // a store that has just failed is not asked again: it costs its timeout once, and gets nothing of this load
+    return isKnown(reading.epoch) || reading.failure !== undefined
+      ? this.loadAndStore(trip, reading.epoch)
+      : this.loadFromHere(trip)
   }
 
   /** What was found in a store, if that is the answer; else it is told to the flight, which has to load. */

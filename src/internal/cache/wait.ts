@@ -1,5 +1,6 @@
 /** How long a get waits for a flight. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { Call } from "./call.js"
 import type { Deadlines } from "../deadlines.js"
 import type { Flight, Landing } from "./flight.js"
@@ -13,20 +14,42 @@ export const hasStale = <K, A, E>({ previous }: Flight<K, A, E>, settings: Setti
 
 export const timedOut = Symbol("timed out")
 
+/** One get's wait for a flight. Whoever is interrupted in it has to `forget`, so that the flight does, too. */
+export interface Wait<A, E> {
+  readonly landing: Effect.Effect<Landing<A, E> | typeof timedOut>
+  readonly forget: () => void
+}
+
+/**
+ * An effect that is resumed by a callback. It has no way of its own to be interrupted, which would cost as much again as
+ * all else of a wait: `begin` answers what there is to forget.
+ */
+const called = <X>(begin: (resume: (value: X) => void) => () => void) => {
+  let forget = () => {}
+  return {
+    landing: Effect.async<X>((resume) => {
+      forget = begin((value) => resume(Exit.succeed(value)))
+    }),
+    forget: () => forget()
+  }
+}
+
 /** A wait is counted from the call, whatever the call has waited for before. */
-export const landingOf = <K, A, E>(
+export const waitFor = <K, A, E>(
   flight: Flight<K, A, E>,
   { fiber, settings, startedAt }: Call,
   deadlines: Deadlines,
   clock: SteadyClock
-): Effect.Effect<Landing<A, E> | typeof timedOut> => {
+): Wait<A, E> => {
   const { waitFresh, waitStale } = settings
-  if (waitFresh === Infinity && waitStale === Infinity) return flight.awaitLanding
-  return Effect.async((resume) => {
+  if (waitFresh === Infinity && waitStale === Infinity) {
+    return called<Landing<A, E>>((resume) => flight.onLanding(resume))
+  }
+  return called<Landing<A, E> | typeof timedOut>((resume) => {
     let disarm = () => {}
     const end = (how: Landing<A, E> | typeof timedOut) => {
       disarm()
-      resume(Effect.succeed(how))
+      resume(how)
     }
     const arm = (wait: number, expire: () => void) => {
       disarm()
@@ -44,10 +67,10 @@ export const landingOf = <K, A, E>(
     if (!flight.located) waitForFresh()
     const forgetLocated = flight.onLocated(wait)
     const forgetLanding = flight.onLanding(end)
-    return Effect.sync(() => {
+    return () => {
       disarm()
       forgetLocated()
       forgetLanding()
-    })
+    }
   })
 }

@@ -151,6 +151,7 @@ export const make = <A, E>(name: string, parts: ReadonlyArray<Region<A, E>>, pla
     near: parts[0]?.near,
     complete: false,
     tiers: parts.reduce((all, { tiers }) => all + tiers, 0),
+    gathers: parts.some(({ gathers }) => gathers === true),
     getMany,
     setMany: (writes) => turns.run(keysOf(writes), setMany(writes)),
     deleteMany: (keys) =>

@@ -8,7 +8,7 @@ import type * as CacheStore from "../../CacheStore.js"
 import type * as Codec from "../../codec/Codec.js"
 import type * as CacheEvents from "../../observe/CacheEvents.js"
 import { toldKey } from "../tracing.js"
-import { steadyMillis } from "../steady.js"
+import { steady, steadyMillis } from "../steady.js"
 import { endingBy } from "./endingBy.js"
 import { observed } from "./observed.js"
 import { onOurClock } from "./ourClock.js"
@@ -54,8 +54,9 @@ const getMany = <A, E>(
   options: ByteRegionOptions<A, E>,
   keys: ReadonlyArray<string>
 ): Effect.Effect<CacheStore.Reading<A, E>, CacheError.StoreFailure> =>
-  Effect.flatMap(steadyMillis, (now) =>
-    Effect.flatMap(options.engine.getMany(keys), ({ epoch, rows }) => {
+  Effect.withFiberRuntime((fiber) => {
+    const now = steady.now(fiber)
+    return Effect.flatMap(options.engine.getMany(keys), ({ epoch, rows }) => {
       const rotten: Array<string> = []
       const used: Array<CacheStore.RowWrite> = []
       const found = rows.map((row): CacheStore.Found<A, E> | undefined => {
@@ -68,6 +69,7 @@ const getMany = <A, E>(
         }
         return entry && { entry, store: options.store, tier: 1 }
       })
+      if (used.length + rotten.length === 0) return Effect.succeed({ epoch, found, failure: undefined })
       const renewed = used.length === 0 ? Effect.void : Effect.ignore(options.engine.setMany(used)) // what was read is right all the same
       if (rotten.length === 0) return Effect.as(renewed, { epoch, found, failure: undefined })
       // Removing fences the keys, so a load that now fills the gap must start from the epoch after it.
@@ -76,7 +78,7 @@ const getMany = <A, E>(
         Effect.map((after) => ({ epoch: after.epoch, found, failure: undefined }))
       )
     })
-  )
+  })
 
 const setMany = <A, E>(
   options: ByteRegionOptions<A, E>,
@@ -160,6 +162,7 @@ export const make = <A, E>(options: ByteRegionOptions<A, E>): CacheStore.Region<
     near: undefined,
     complete: false,
     tiers: 1,
+    gathers: engine.gathers,
     getMany: (keys) => observed(options, "get", keys, () => getMany(options, keys)),
     setMany: (writes) => {
       const keys = writes.map(({ key }) => key)

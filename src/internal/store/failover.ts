@@ -90,6 +90,7 @@ export const make = <A, E>(
     near: undefined,
     complete: false,
     tiers: Math.max(first.tiers, second.tiers),
+    gathers: first.gathers,
     getMany: (keys) =>
       Effect.matchEffect(first.getMany(keys), {
         onSuccess: (reading) => Effect.succeed({ ...reading, epoch: [reading.epoch, noEpoch] }),

@@ -89,6 +89,7 @@ export const make = <A, E>(
     near: undefined,
     complete: false,
     tiers: Math.max(...shards.map(({ tiers }) => tiers)),
+    gathers: shards.some(({ gathers }) => gathers === true),
     // one key, the commonest of all, is asked for without ado
     getMany: (keys) => {
       if (keys.length !== 1) return getMany(keys)

@@ -1,5 +1,6 @@
 /** Operations of a server that may not answer: each has its time, and fails typed when that is over. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as CacheError from "../../CacheError.js"
 import { Deadlines } from "../../internal/deadlines.js"
@@ -43,11 +44,11 @@ export const make = ({ failure, millis, store }: Options): Effect.Effect<Limited
             disarm()
             resume(answer)
           }
+          // who is interrupted leaves its limit behind: until the answer comes, or the limit is over
           run().then(
-            (value) => end(Effect.succeed(value)),
-            (cause: unknown) => end(Effect.fail(failure(operation, cause)))
+            (value) => end(Exit.succeed(value)),
+            (cause: unknown) => end(Exit.fail(failure(operation, cause)))
           )
-          return Effect.sync(disarm)
         })
       })
   })

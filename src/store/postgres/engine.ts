@@ -74,15 +74,11 @@ export const make = ({ run }: Connection, name: string): Effect.Effect<CacheStor
       return Effect.asVoid(run("set", Schema.reclaim, [now]))
     })
 
-    type Keys = ReadonlyArray<string>
-    const reads = new Gather((asks: ReadonlyArray<Keys>) => {
-      const keys = [...new Set(asks.flat())]
-      return Effect.map(run("get", Schema.read, [region, keys.map(digestOf)]), (rows) => {
+    const read = (keys: ReadonlyArray<string>) =>
+      Effect.map(run("get", Schema.read, [region, keys.map(digestOf)]), (rows) => {
         const byKey = new Map(rows.flatMap((columns) => toRow(columns) ?? []).map((row) => [row.key, row]))
-        const epoch = numberIn(rows, "epoch")
-        return asks.map((own) => ({ epoch, rows: own.map((key) => byKey.get(key)) }))
+        return { epoch: numberIn(rows, "epoch"), rows: keys.map((key) => byKey.get(key)) }
       })
-    })
 
     const writes = new Gather((asks: ReadonlyArray<ReadonlyArray<CacheStore.RowWrite>>) => {
       const all = lastOfEach(asks.flat())
@@ -103,10 +99,12 @@ export const make = ({ run }: Connection, name: string): Effect.Effect<CacheStor
     })
 
     const engine: CacheStore.Engine = {
+      gathers: true,
+
       getMany: (keys) =>
         keys.length === 0
           ? Effect.map(run("get", Schema.readEpoch, [region]), (rows) => ({ epoch: numberIn(rows, "epoch"), rows: [] }))
-          : reads.ask(keys),
+          : read(keys),
 
       setMany: (rows) =>
         Effect.zipRight(

@@ -86,8 +86,10 @@ export const connect = ({
       () => Effect.sync(() => client.isOpen && client.destroy())
     ).pipe(Effect.tapError(() => Effect.sync(() => client.isOpen && client.destroy())))
 
-    const bytes = { typeMapping: { [bulk]: Buffer } }
-    const send: Client["send"] = (command) => client.sendCommand(command)
+    // the driver's own limit would make a signal and a timer for each command, and every operation has its limit already
+    const plain = { timeout: 0 }
+    const bytes = { ...plain, typeMapping: { [bulk]: Buffer } }
+    const send: Client["send"] = (command) => client.sendCommand(command, plain)
     const sendForBytes: Client["send"] = (command) => client.sendCommand(command, bytes)
     const digests = new Map<string, string>()
     const digestOf = (script: string): string => {

@@ -16,7 +16,7 @@ import { slotOf } from "../internal/slots.js"
 import type { Client } from "./client.js"
 import { Incarnations } from "../internal/incarnations.js"
 import { type Region, read } from "./reads.js"
-import { decodeRow, decodeText, encodeRow, encodeText, namesOf, patternOf, regionOf } from "./rows.js"
+import { decodeRow, decodeText, encodeRow, encodeText, namesOf, ownOf, patternOf, regionOf } from "./rows.js"
 import * as Scripts from "./scripts.js"
 
 /** Keys that the server looks at in one step of a listing. */
@@ -36,7 +36,7 @@ const lifeText = (reclaimAt: number, now: number): string => {
 const inspectIn =
   ({ client, fresh, incarnations, mark, names }: Region) =>
   async (key: string): Promise<CacheStore.InspectedRow | undefined> => {
-    const keys = [names.meta, names.tags, names.entries + encodeText(key)]
+    const keys = [...ownOf(names), names.entries + encodeText(key)]
     const answer = (await client.run(Scripts.inspect, keys, [fresh()], true)) as ReadonlyArray<Buffer | null> | null
     const found = answer?.[0] && decodeRow(mark, key, answer[0])
     if (!answer || !found) return undefined
@@ -93,8 +93,8 @@ const scanOf = (region: Region, limited: Limited): CacheStore.Engine["scan"] =>
       limited("scan", async () => {
         const { found, next } = await step(region, cursor)
         const keys = unseen(found)
-        const rows = keys.length === 0 ? [] : (await read(region, keys)).rows.values()
-        return [Chunk.fromIterable(rows), Option.fromNullable(next)] as const
+        const rows = keys.length === 0 ? [] : (await read(region, keys)).rows
+        return [Chunk.unsafeFromArray(rows.filter((row) => row !== undefined)), Option.fromNullable(next)] as const
       })
     )
   })
@@ -114,13 +114,7 @@ export const make = (
       incarnations: new Incarnations(),
       fresh: () => randomBytes(9).toString("base64url")
     }
-    const reads = new Gather((asks: ReadonlyArray<ReadonlyArray<string>>) =>
-      Effect.map(
-        limited("get", () => read(region, [...new Set(asks.flat())])),
-        ({ epoch, rows }) => asks.map((keys) => ({ epoch, rows: keys.map((key) => rows.get(key)) }))
-      )
-    )
-    const own = [names.meta, names.tags]
+    const own = ownOf(names)
     const entryOf = (key: string): string => names.entries + encodeText(key)
     const run = (script: string, keys: ReadonlyArray<string>, parameters: ReadonlyArray<string | Buffer>) =>
       client.run(script, [...own, ...keys], [region.fresh(), ...parameters])
@@ -165,7 +159,9 @@ export const make = (
     )
 
     return {
-      getMany: (keys) => reads.ask(keys),
+      gathers: true,
+
+      getMany: (keys) => limited("get", () => read(region, keys)),
 
       setMany: (rows) => writes.ask(rows),
 

@@ -16,6 +16,7 @@ export const decodeText = (text: string): string =>
 /** Where everything of a region is; a region's name has no control characters, but may have braces. */
 export interface Names {
   readonly meta: string
+  readonly state: string
   readonly tags: string
   /** What the names of its entries begin with. */
   readonly entries: string
@@ -25,7 +26,28 @@ export interface Names {
 export const namesOf = (prefix: string, region: string): Names => {
   const escaped = region.replace(/[%{}]/g, (one) => `%${one.charCodeAt(0).toString(16)}`)
   const base = `${prefix}:{${escaped}}`
-  return { meta: `${base}:meta`, tags: `${base}:tags`, entries: `${base}:entry:` }
+  return { meta: `${base}:meta`, state: `${base}:state`, tags: `${base}:tags`, entries: `${base}:entry:` }
+}
+
+/** The keys that every script is given first. */
+export const ownOf = ({ meta, state, tags }: Names): ReadonlyArray<string> => [meta, tags, state]
+
+/** What readers need to know of a region. */
+export interface State {
+  readonly incarnation: string
+  readonly epoch: number
+  /** The epoch before which entries are outdated. */
+  readonly oldest: number
+  /** The epoch of the last invalidation of any tag. */
+  readonly lastBump: number
+}
+
+/** The state as the scripts write it: `incarnation epoch oldest lastBump`. Anything else is none. */
+export const stateIn = (bytes: Buffer): State | undefined => {
+  const found = /^(\S+) (\d+) (\d+) (\d+)$/.exec(bytes.toString("latin1"))
+  return found === null
+    ? undefined
+    : { incarnation: found[1]!, epoch: Number(found[2]), oldest: Number(found[3]), lastBump: Number(found[4]) }
 }
 
 /** The region that a key is the state of. */
@@ -79,11 +101,11 @@ const tagsIn = (list: string): ReadonlyArray<string> | undefined => {
 
 /** What was found under a key, unless it is nothing that was ever written here. */
 export const decodeRow = (mark: Marker, key: string, found: Buffer): FoundRow | undefined => {
-  const end = found.subarray(0, Scripts.head).indexOf(newline)
-  if (end < 0) return undefined
+  const end = found.indexOf(newline)
+  if (end < 0 || end >= Scripts.head) return undefined
   const [incarnation = "", epoch = "", until = "", size = "", marked = ""] = found.toString("latin1", 0, end).split(" ")
   const start = end + 1 + Number(size)
-  const list = found.toString("utf8", end + 1, start)
+  const list = size === "0" ? "" : found.toString("utf8", end + 1, start)
   const tags = tagsIn(list)
   const isWhole = tags !== undefined && start <= found.length && String(mark(key, 0, until + list)) === marked
   return {

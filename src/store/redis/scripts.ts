@@ -7,6 +7,8 @@
  *   may have started, to be stored; `o` the same for entries that are there; `g` the same for whatever has tags (it rises
  *   when old tags are forgotten); `b` the epoch of the last invalidation of any tag; `n` how many tags are remembered;
  *   `s0` to `s255` when a key of that slot was last deleted or set.
+ * - `state`, a string: `i e o b` of the above, which is all that readers need, so that one command reads it together with
+ *   entries. Written by every script that changes one of them; one that is gone is written anew when it is missed.
  * - `tags`, a sorted set: each invalidated tag with its epoch.
  * - one string for each entry: `incarnation epoch reclaimAt tagsBytes mark\n`, the tags as JSON, and the bytes.
  *
@@ -26,8 +28,13 @@ export const maxTags = 10_000
 export const head = 127
 
 const prelude = `
-local meta, tags = KEYS[1], KEYS[2]
+local meta, tags, state = KEYS[1], KEYS[2], KEYS[3]
 local function text(n) return string.format('%.0f', n) end
+
+local function tell()
+  local m = redis.call('HMGET', meta, 'i', 'e', 'o', 'b')
+  redis.call('SET', state, m[1] .. ' ' .. m[2] .. ' ' .. m[3] .. ' ' .. m[4])
+end
 
 local function open(fresh)
   local m = redis.call('HMGET', meta, 'i', 'e', 'f', 'o', 'g', 'b', 'n')
@@ -35,6 +42,7 @@ local function open(fresh)
     redis.call('DEL', meta, tags)
     redis.call('HSET', meta, 'i', fresh, 'e', 0, 'f', 0, 'o', 0, 'g', 0, 'b', 0, 'n', 0)
     m = { fresh, 0, 0, 0, 0, 0, 0 }
+    tell()
   end
   return { i = m[1], e = tonumber(m[2]), f = tonumber(m[3]), o = tonumber(m[4]), g = tonumber(m[5]), b = tonumber(m[6]) }
 end
@@ -71,10 +79,11 @@ end
 
 const script = (body: string): string => prelude + body
 
-/** Answers the incarnation and the counter; begins the region where there is none. ARGV: a fresh incarnation. */
+/** Begins the region where there is none, and tells its state. ARGV: a fresh incarnation. */
 export const open = script(`
-local s = open(ARGV[1])
-return { s.i, text(s.e) }
+open(ARGV[1])
+tell()
+return 0
 `)
 
 /**
@@ -86,7 +95,7 @@ export const set = script(`
 local s = open(ARGV[1])
 local explicit
 local at = 2
-for k = 3, #KEYS do
+for k = 4, #KEYS do
   local since, slot, life, count = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
   local list = {}
   for n = 1, count do list[n] = ARGV[at + 3 + n] end
@@ -111,6 +120,7 @@ for k = 3, #KEYS do
     if life == '0' then redis.call('SET', KEYS[k], row) else redis.call('SET', KEYS[k], row, 'PX', life) end
   end
 end
+if explicit then tell() end
 return 0
 `)
 
@@ -119,11 +129,12 @@ export const remove = script(`
 local s = open(ARGV[1])
 local epoch = text(raise())
 local count = 0
-for k = 3, #KEYS do
-  redis.call('HSET', meta, 's' .. ARGV[k - 1], epoch)
+for k = 4, #KEYS do
+  redis.call('HSET', meta, 's' .. ARGV[k - 2], epoch)
   if valid(s, entry(KEYS[k]), s.o) then count = count + 1 end
   redis.call('UNLINK', KEYS[k])
 end
+tell()
 return count
 `)
 
@@ -139,6 +150,7 @@ if surplus > 0 then
   redis.call('HSET', meta, 'g', last[2])
 end
 redis.call('HSET', meta, 'b', epoch, 'n', redis.call('ZCARD', tags))
+tell()
 return 0
 `)
 
@@ -147,6 +159,7 @@ export const outdate = script(`
 local s = open(ARGV[1])
 local epoch = text(raise())
 redis.call('HSET', meta, 'f', epoch, 'o', epoch)
+tell()
 return { text(s.o), epoch }
 `)
 
@@ -157,7 +170,7 @@ return { text(s.o), epoch }
 export const reap = script(`
 local s = open(ARGV[1])
 local count = 0
-for k = 3, #KEYS do
+for k = 4, #KEYS do
   local one = entry(KEYS[k])
   if one and (one.i ~= s.i or one.e < tonumber(ARGV[3])) then
     if valid(s, one, tonumber(ARGV[2])) then count = count + 1 end
@@ -168,12 +181,12 @@ return count
 `)
 
 /**
- * Tells of some entries whether their tags are good still, as 1 or 0. KEYS: none. ARGV: a fresh incarnation, then for
+ * Tells the incarnation and the counter, and of some entries whether their tags are good still, as 1 or 0. KEYS: none. ARGV: a fresh incarnation, then for
  * each entry: incarnation, epoch, the number of its tags, the tags.
  */
 export const judge = script(`
 local s = open(ARGV[1])
-local all = {}
+local all = { s.i, text(s.e) }
 local at = 2
 while at <= #ARGV do
   local list = {}
@@ -188,8 +201,8 @@ return all
 /** An entry, and what outdates it: the tag ('' for everything) and the epoch. */
 export const inspect = script(`
 local s = open(ARGV[1])
-local one = entry(KEYS[3])
+local one = entry(KEYS[4])
 if not one or one.i ~= s.i then return nil end
 local why = one.e < s.o and { '', text(s.o) } or bumped(s, one.e, one.tags)
-return { redis.call('GET', KEYS[3]), why and why[1], why and why[2] }
+return { redis.call('GET', KEYS[4]), why and why[1], why and why[2] }
 `)

@@ -54,12 +54,6 @@ class Region {
   private readonly ledger: Ledger
   private readonly mark
   private readonly incarnations = new Incarnations()
-  private readonly reads = new Gather((asks: ReadonlyArray<ReadonlyArray<string>>) => {
-    const keys = [...new Set(asks.flat())]
-    return Effect.map(this.read("get", keys), ({ epoch, rows }) =>
-      asks.map((own) => ({ epoch, rows: own.map((key) => rows.get(key)?.row) }))
-    )
-  })
   private readonly writes = new Gather((asks: ReadonlyArray<ReadonlyArray<Write>>) =>
     Effect.as(
       this.write(lastOfEach(asks.flat())),
@@ -302,7 +296,12 @@ class Region {
 
   get engine(): CacheStore.Engine {
     return {
-      getMany: (keys) => this.reads.ask(keys),
+      gathers: true,
+      getMany: (keys) =>
+        Effect.map(this.read("get", [...new Set(keys)]), ({ epoch, rows }) => ({
+          epoch,
+          rows: keys.map((key) => rows.get(key)?.row)
+        })),
       setMany: (rows) => this.writes.ask(rows),
       deleteMany: (keys) => this.delete([...new Set(keys)]),
       bump: (tags) => this.bump(tags),

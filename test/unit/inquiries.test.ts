@@ -1,0 +1,214 @@
+import { assert, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Layer, Schema, Stream, Tracer } from "effect"
+import { Cache, CacheStore } from "effect-larder"
+import { describe } from "vitest"
+
+/** A store that is far away: what it was asked for, turn by turn, and a gate that its answers wait behind. */
+const farAway = Effect.gen(function* () {
+  const rows = new Map<string, CacheStore.RowWrite>()
+  const asked: Array<ReadonlyArray<string>> = []
+  const state = { interrupted: 0, gate: yield* Deferred.make<void>() }
+  const begun = yield* Deferred.make<void>()
+  const store = yield* CacheStore.make({
+    name: "FarAway",
+    capabilities: { live: false, persistent: false, shared: true },
+    open: () =>
+      Effect.succeed<CacheStore.Engine>({
+        gathers: true,
+        getMany: (keys) =>
+          Effect.suspend(() => {
+            asked.push(keys)
+            return Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(state.gate))
+          }).pipe(
+            Effect.map(() => ({ epoch: 0, rows: keys.map((key) => rows.get(key)) })),
+            Effect.onInterrupt(() => Effect.sync(() => void state.interrupted++))
+          ),
+        setMany: (all) => Effect.sync(() => all.forEach((row) => rows.set(row.key, row))),
+        deleteMany: () => Effect.succeed(0),
+        bump: () => Effect.void,
+        clear: Effect.succeed(0),
+        scan: Stream.fromIterable(rows.values())
+      })
+  })
+  return { asked, state, store, open: Deferred.succeed(state.gate, undefined), begun: Deferred.await(begun) }
+})
+
+const lengths = (options: { readonly strict?: true } = {}) => {
+  const loads: Array<string> = []
+  const cache = Cache.make("lengths", {
+    key: Schema.String,
+    success: Schema.Number,
+    timeToLive: "1 hour",
+    lookup: (key) => Effect.sync(() => loads.push(key)).pipe(Effect.as(key.length)),
+    ...options
+  })
+  return { cache, loads }
+}
+
+const over = <A, E, R>(store: CacheStore.Service, effect: Effect.Effect<A, E, R>) =>
+  Effect.provide(effect, Layer.succeed(CacheStore.CacheStore, store))
+
+describe("gets over a store that is far away", () => {
+  it.scoped("ask it once in each turn, and each has its own answer", () =>
+    Effect.gen(function* () {
+      const { asked, open, store } = yield* farAway
+      const { cache: made, loads } = lengths()
+      const cache = yield* over(store, made)
+      yield* open
+      const keys = ["a", "bb", "ccc", "bb"]
+      assert.deepStrictEqual(yield* Effect.forEach(keys, cache.get, { concurrency: "unbounded" }), [1, 2, 3, 2])
+      assert.deepStrictEqual(asked, [["a", "bb", "ccc"]])
+      assert.deepStrictEqual(loads, ["a", "bb", "ccc"])
+      // now the store has them
+      assert.deepStrictEqual(yield* Effect.forEach(keys, cache.get, { concurrency: "unbounded" }), [1, 2, 3, 2])
+      assert.strictEqual(asked.length, 2)
+      assert.strictEqual(loads.length, 3)
+      const { bypassed, failed, fresh, inFlight, joined, loaded } = yield* cache.stats
+      assert.deepStrictEqual(
+        { bypassed, failed, fresh, inFlight, joined, loaded },
+        {
+          bypassed: 0,
+          failed: 0,
+          fresh: 4,
+          inFlight: 0,
+          joined: 1,
+          loaded: 3
+        }
+      )
+    })
+  )
+
+  it.scoped("one that leaves harms no other", () =>
+    Effect.gen(function* () {
+      const { asked, begun, open, state, store } = yield* farAway
+      const { cache: made, loads } = lengths()
+      const cache = yield* over(store, made)
+      const [first, second] = [yield* Effect.fork(cache.get("a")), yield* Effect.fork(cache.get("bb"))]
+      yield* begun
+      assert.deepStrictEqual(asked, [["a", "bb"]])
+      yield* Fiber.interrupt(first)
+      assert.strictEqual(state.interrupted, 0)
+      yield* open
+      assert.strictEqual(yield* Fiber.join(second), 2)
+      assert.deepStrictEqual(loads, ["bb"])
+    })
+  )
+
+  it.scoped("the last one that leaves takes the question back", () =>
+    Effect.gen(function* () {
+      const { asked, begun, open, state, store } = yield* farAway
+      const { cache: made, loads } = lengths()
+      const cache = yield* over(store, made)
+      const all = yield* Effect.forEach(["a", "bb"], (key) => Effect.fork(cache.get(key)))
+      yield* begun
+      yield* Fiber.interruptAll(all)
+      assert.strictEqual(state.interrupted, 1)
+      assert.strictEqual((yield* cache.stats).inFlight, 0)
+      yield* open
+      assert.strictEqual(yield* cache.get("a"), 1)
+      assert.strictEqual(asked.length, 2)
+      assert.deepStrictEqual(loads, ["a"])
+    })
+  )
+
+  it.scoped("who leaves before the turn is over is not asked for", () =>
+    Effect.gen(function* () {
+      const { asked, open, store } = yield* farAway
+      const { cache: made } = lengths()
+      const cache = yield* over(store, made)
+      yield* open
+      const fiber = yield* Effect.fork(cache.get("a"))
+      // the fork runs first, then this fiber goes on: the turn is not over
+      fiber.unsafeInterruptAsFork(fiber.id())
+      yield* Fiber.await(fiber)
+      assert.strictEqual(yield* cache.get("bb"), 2)
+      assert.isFalse(asked.flat().includes("a"))
+    })
+  )
+
+  it.scoped("what was invalidated while the store was asked is not kept", () =>
+    Effect.gen(function* () {
+      const { begun, open, store } = yield* farAway
+      const { cache: made, loads } = lengths()
+      const cache = yield* over(store, made)
+      const before = yield* Effect.fork(cache.get("a"))
+      yield* begun
+      yield* cache.invalidate("a")
+      const after = yield* Effect.fork(cache.get("a"))
+      yield* Effect.yieldNow()
+      yield* open
+      yield* Fiber.join(before)
+      yield* Fiber.join(after)
+      // two loads: the later get may not have what began before the invalidation
+      assert.deepStrictEqual(loads, ["a", "a"])
+    })
+  )
+
+  it.scoped("end with the cache, which waits for what the store is at", () =>
+    Effect.gen(function* () {
+      const { begun, state, store } = yield* farAway
+      const { cache: made } = lengths()
+      const fiber = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const cache = yield* over(store, made)
+          const asking = yield* Effect.forkDaemon(cache.get("a"))
+          yield* begun
+          return asking
+        })
+      )
+      assert.strictEqual(state.interrupted, 1)
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.await(fiber)))
+    })
+  )
+
+  it.scoped("a reading for many is a child of the first one's span, and linked to the others'", () =>
+    Effect.gen(function* () {
+      const spans: Array<Tracer.Span> = []
+      const tracer = Tracer.make({
+        span: (name, parent, context, links, startTime, kind) => {
+          const attributes = new Map<string, unknown>()
+          const all = [...links]
+          const span: Tracer.Span = {
+            _tag: "Span",
+            name,
+            spanId: String(spans.length),
+            traceId: name,
+            parent,
+            context,
+            status: { _tag: "Started", startTime },
+            attributes,
+            links: all,
+            sampled: true,
+            kind,
+            end: () => {},
+            attribute: (key, value) => void attributes.set(key, value),
+            event: () => {},
+            addLinks: (more) => void all.push(...more)
+          }
+          spans.push(span)
+          return span
+        },
+        context: (f) => f()
+      })
+      const { open, store } = yield* farAway
+      const { cache: made } = lengths()
+      const cache = yield* over(store, made)
+      yield* open
+      const get = (key: string) => Effect.withSpan(cache.get(key), `caller ${key}`)
+      yield* Effect.withTracer(Effect.all([get("a"), get("bb")], { concurrency: "unbounded" }), tracer)
+      const reading = spans.find(({ name }) => name === "larder.store.get")
+      const named = (name: string) => spans.find((span) => span.name === name)?.spanId
+      assert.strictEqual(reading?.parent._tag === "Some" ? reading.parent.value.spanId : undefined, named("caller a"))
+      assert.deepStrictEqual(
+        reading?.links.map(({ span }) => span.spanId),
+        [named("caller bb")]
+      )
+      assert.strictEqual(reading?.attributes.get("cache.keys"), 2)
+      // each load is its own caller's
+      const parents = spans.flatMap(({ name, parent }) =>
+        name === "larder.load" && parent._tag === "Some" ? [parent.value.spanId] : []
+      )
+      assert.deepStrictEqual(parents, [named("caller a"), named("caller bb")])
+    })
+  )
+})
