@@ -1,9 +1,9 @@
 /**
- * Entries kept as objects in a bucket: of Amazon S3, or whatever speaks its protocol (MinIO, R2, Google Cloud Storage,
- * ...), or, by a client of your own, of anything else. For large values that many programs share.
+ * Entries kept as objects in a bucket: of Amazon S3, or whatever speaks its protocol (MinIO, R2, ...), of Google Cloud
+ * Storage, or, by a client of your own, of anything else. For large values that many programs share.
  *
- * Needs the optional peer `@aws-sdk/client-s3` (not with a client of your own); without it the Layer fails with
- * `StoreUnavailable`, which tells how to install it. Writes are fenced by conditional requests, so that no load that began
+ * Needs an optional peer, `@aws-sdk/client-s3` or, for `layerGoogle`, `@google-cloud/storage` (none with a client of your
+ * own); without it the Layer fails with `StoreUnavailable`, which tells how to install it. Writes are fenced by conditional requests, so that no load that began
  * before an invalidation is stored after it, whichever program either of them is. A service that does not mind their
  * conditions is found out when the Layer is built, and told in the log: then each program orders only what it does itself.
  *
@@ -23,7 +23,9 @@ import type * as CacheError from "../CacheError.js"
 import * as CacheStore from "../CacheStore.js"
 import * as Check from "../internal/options.js"
 import * as Limited from "./internal/limited.js"
+import type { Told } from "./internal/diagnosis.js"
 import * as Errors from "./object/errors.js"
+import * as Google from "./object/google.js"
 import * as Objects from "./object/objects.js"
 import * as S3 from "./object/s3.js"
 import * as Plain from "./versioned/plain.js"
@@ -101,15 +103,36 @@ export interface Options extends ClientOptions {
     | undefined
 }
 
+/**
+ * Which bucket of Google Cloud Storage, and how to get there.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface GoogleOptions extends ClientOptions {
+  readonly bucket: string
+  /** The url of an emulator, which wants no credentials unless you give some, or of a private endpoint. */
+  readonly endpoint?: string | undefined
+  /** Those of a service account. Default: what the client finds (`GOOGLE_APPLICATION_CREDENTIALS`, the machine's own). */
+  readonly credentials?:
+    | { readonly clientEmail: string; readonly privateKey: string | Redacted.Redacted<string> }
+    | undefined
+}
+
 const endpoint: Check.Check = (value) =>
   typeof value === "string" && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
     ? undefined
     : { reason: "must be a url", hint: 'give a url such as "https://s3.example.com"' }
 
-const credentials: Check.Check = (value) =>
-  typeof value === "object" && value !== null && "accessKeyId" in value && "secretAccessKey" in value
-    ? undefined
-    : { reason: "must have both keys", hint: "give { accessKeyId, secretAccessKey }, or leave it to the AWS SDK" }
+const hasBoth =
+  (one: string, other: string, reason: string): Check.Check =>
+  (value) =>
+    typeof value === "object" && value !== null && one in value && other in value
+      ? undefined
+      : { reason, hint: `give { ${one}, ${other} }, or leave it to the driver to find some` }
+
+const credentials = hasBoth("accessKeyId", "secretAccessKey", "must have both keys")
+const googleCredentials = hasBoth("clientEmail", "privateKey", "must have an account and its key")
 
 const bucket: Check.Check = (value) =>
   typeof value === "string" && /^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$/i.test(value)
@@ -119,15 +142,16 @@ const bucket: Check.Check = (value) =>
 const make = (
   client: Client,
   where: string,
+  told: Told,
   options: ClientOptions
 ): Effect.Effect<CacheStore.Service, CacheError.StoreUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
     const millis = Check.millisOf(options.timeout ?? "5 seconds")
-    const limited = yield* Limited.make({ store: Errors.storeName, millis, failure: Errors.ofRequest })
-    const place = { objects: client, limited, prefix: options.prefix ?? "larder", failure: Errors.ofRequest }
+    const limited = yield* Limited.make({ store: Errors.storeName, millis, failure: told.ofOperation })
+    const place = { objects: client, limited, prefix: options.prefix ?? "larder", failure: told.ofOperation }
     const isOrdered = yield* Effect.mapError(
       limited("open", () => Objects.mindsConditions(place)),
-      (error) => Errors.ofOpening(where, error._tag === "StoreError" ? error.cause : error)
+      (error) => told.ofConnecting(where, error._tag === "StoreError" ? error.cause : error)
     )
     if (!isOrdered) {
       yield* Effect.logWarning(
@@ -190,7 +214,7 @@ export const layer = (
         credentials: options.credentials
       })
       const where = `${options.endpoint ?? "s3:/"}/${options.bucket}`
-      return yield* make(client, where, options)
+      return yield* make(client, where, Errors.s3, options)
     }).pipe(withMarks)
   )
 
@@ -217,6 +241,59 @@ export const layerConfig = (
   CacheStore.CacheStore | CacheStore.Persistent | CacheStore.Shared,
   CacheError.InvalidConfig | CacheError.StoreUnavailable | ConfigError
 > => Layer.unwrapEffect(Effect.map(Config.unwrap(config), layer))
+
+/**
+ * A store in a bucket of Google Cloud Storage, by Google's own client. What it fails with is as of `layer`.
+ *
+ * @example
+ * ```ts
+ * import { CacheStore, MemoryStore } from "effect-larder"
+ * import * as ObjectStore from "effect-larder/ObjectStore"
+ *
+ * // with the credentials of the machine that it runs on
+ * export const Store = MemoryStore.layer({ maxBytes: 100_000_000 }).pipe(
+ *   CacheStore.tieredOver(ObjectStore.layerGoogle({ bucket: "pages" }))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerGoogle = (
+  options: GoogleOptions
+): Layer.Layer<
+  CacheStore.CacheStore | CacheStore.Persistent | CacheStore.Shared,
+  CacheError.InvalidConfig | CacheError.StoreUnavailable
+> =>
+  Layer.scopedContext(
+    Effect.gen(function* () {
+      yield* Check.check({ ...options }, { ...clientChecks, bucket, endpoint, credentials: googleCredentials })
+      const { bucket: name, credentials, endpoint: url } = options
+      const client = yield* Google.connect({ bucket: name, credentials, endpoint: url })
+      return yield* make(client, `${url ?? "gs:/"}/${name}`, Errors.google, options)
+    }).pipe(withMarks)
+  )
+
+/**
+ * As `layerGoogle`, with its options read from a `Config`.
+ *
+ * @example
+ * ```ts
+ * import { Config } from "effect"
+ * import * as ObjectStore from "effect-larder/ObjectStore"
+ *
+ * export const Store = ObjectStore.layerGoogleConfig({ bucket: Config.string("CACHE_BUCKET") })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerGoogleConfig = (
+  config: Config.Config.Wrap<GoogleOptions>
+): Layer.Layer<
+  CacheStore.CacheStore | CacheStore.Persistent | CacheStore.Shared,
+  CacheError.InvalidConfig | CacheError.StoreUnavailable | ConfigError
+> => Layer.unwrapEffect(Effect.map(Config.unwrap(config), layerGoogle))
 
 /**
  * A store over a client of your own, for a service that does not speak S3's protocol. What acquires the client may fail
@@ -262,6 +339,6 @@ export const layerClient = <E, R>(
   Layer.scopedContext(
     Effect.gen(function* () {
       yield* Check.check({ ...options }, clientChecks)
-      return yield* make(yield* client, "the service", options)
+      return yield* make(yield* client, "the service", Errors.s3, options)
     }).pipe(withMarks)
   )

@@ -1,11 +1,12 @@
 /** What goes wrong with a service of objects, in this project's words. */
-import { type Diagnosis, firstOf, told } from "../internal/diagnosis.js"
+import { type Diagnosis, firstOf, type Told, told } from "../internal/diagnosis.js"
 
 /** The store's name in errors, spans and logs. */
 export const storeName = "ObjectStore"
 
 const unreachable = "check the endpoint, and that it can be reached"
 const credentials = "check the credentials: those in the options, or what the AWS SDK finds in its environment"
+const googleCredentials = "check the credentials: those in the options, or GOOGLE_APPLICATION_CREDENTIALS"
 const busy: Diagnosis = { reason: "the service is busy", transient: true, hint: "try again, more slowly" }
 
 /** By the name of the driver's error, or its code. */
@@ -56,5 +57,33 @@ const diagnose = (given: unknown): Diagnosis => {
   }
 }
 
+/** What Google's client found wrong: the HTTP status of an answer, or what the network said. */
+const byStatus: Readonly<Record<number, Diagnosis>> = {
+  401: { reason: "the credentials are not known", transient: false, hint: googleCredentials },
+  403: {
+    reason: "this is not allowed",
+    transient: false,
+    hint: "allow storage.objects.get, create, delete and list, as the role Storage Object User does"
+  },
+  404: { reason: "there is no such bucket", transient: false, hint: "make it, or give the name of another" },
+  408: busy,
+  429: busy
+}
+
+const diagnoseGoogle = (given: unknown): Diagnosis => {
+  if (!(given instanceof Error)) return { reason: String(given), transient: false, hint: "see the cause" }
+  const code = "code" in given ? given.code : undefined
+  if (typeof code === "number") {
+    const reason = `the service answered with ${code}`
+    return byStatus[code] ?? (code >= 500 ? busy : { reason, transient: false, hint: "see the cause" })
+  }
+  if (/could not load the default credentials/i.test(given.message)) {
+    return { reason: "there are no credentials", transient: false, hint: googleCredentials }
+  }
+  const isOfNetwork = typeof code === "string"
+  return { reason: given.message, transient: isOfNetwork, hint: isOfNetwork ? unreachable : "see the cause" }
+}
+
 /** How an operation that failed, and a server that cannot be used, are told. */
-export const { ofConnecting: ofOpening, ofOperation: ofRequest } = told(storeName, diagnose, unreachable)
+export const s3: Told = told(storeName, diagnose, unreachable)
+export const google: Told = told(storeName, diagnoseGoogle, unreachable)

@@ -142,11 +142,14 @@ export const plain = (options: Options): Plain.Plain => {
 /** Whether the service minds conditions: one that does not writes a second object where it should not. */
 export const mindsConditions = async ({ objects, prefix }: Options): Promise<boolean> => {
   const key = `${prefix}/probe/${randomUUID()}`
-  const bytes = new TextEncoder().encode("whether conditional writes are conditional")
+  const put = (text: string, condition: Condition | undefined) =>
+    objects.put(key, new TextEncoder().encode(text), condition)
   try {
-    await objects.put(key, bytes, { _tag: "Absent" })
-    const other = await objects.put(key, bytes, { _tag: "Version", version: '"00000000000000000000000000000000"' })
-    return other === undefined && (await objects.put(key, bytes, { _tag: "Absent" })) === undefined
+    const version = await put("whether conditional writes are conditional", { _tag: "Absent" })
+    if (version === undefined) return false
+    await put("another writing, and so another version", undefined)
+    const isOver = (await put("over", { _tag: "Version", version })) === undefined
+    return isOver && (await put("there", { _tag: "Absent" })) === undefined
   } finally {
     await objects.remove(key)
   }
