@@ -2,7 +2,7 @@
  * Checks what the documentation promises about the code:
  *
  * - every export of a public module has a doc comment with a sentence, `@since` and `@category`;
- * - every relative link and anchor in README.md, CONTRIBUTING.md, CHANGELOG.md and docs leads somewhere;
+ * - every relative link and anchor in README.md, CONTRIBUTING.md, CONTRIBUTORS.md, CHANGELOG.md and docs leads somewhere;
  * - every error tag has its section in docs/errors.md, where the error's `docsUrl` points, and every section its error.
  */
 import { existsSync, statSync } from "node:fs"
@@ -122,7 +122,7 @@ const anchorsOf = (file) => {
 }
 
 const pages = [
-  ...["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].filter((page) => existsSync(join(root, page))),
+  ...["README.md", "CONTRIBUTING.md", "CONTRIBUTORS.md", "CHANGELOG.md"].filter((page) => existsSync(join(root, page))),
   ...filesUnder("docs", ".md")
 ]
 let linksSeen = 0

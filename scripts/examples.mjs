@@ -1,5 +1,6 @@
 /**
- * Compiles and runs every `ts` example of README.md, docs and the doc comments in src: what is shown works.
+ * Compiles and runs every `ts` example of README.md, docs and the doc comments in src: what is shown works. Compiles the
+ * editor's snippets as well, with what stands in their gaps at first.
  *
  * An example is a program of its own. It imports the built package by its public name (so build first), is compiled as
  * strictly as the sources, and must end by itself with exit code 0. A line `console.log(...) // => text` is a promise
@@ -43,11 +44,46 @@ const blocksOf = (file) => {
   return blocks.filter((block) => ["ts", "typescript"].includes(block.language))
 }
 
+const snippetsFile = ".vscode/larder.code-snippets"
+/** What a snippet takes for granted is imported: an editor adds that by itself. */
+const imported = `import { Effect, Layer, Schema } from "effect"
+import { Cache, CacheConfig, CacheLog, CacheMetrics, CacheStore, Cached, MemoryStore } from "effect-larder"
+import * as SqliteStore from "effect-larder/SqliteStore"`
+
+/** What stands there when a snippet is taken as it comes: each gap's proposal, also where it is repeated. */
+const filled = (body) => {
+  const proposals = new Map()
+  const fill = (text) => {
+    const once = text.replace(
+      /\$\{(\d+)(?::((?:[^{}]|\{[^{}]*\})*)|\|([^,|]*)[^|]*\|)\}/g,
+      (_, gap, proposal, choice) => {
+        proposals.set(gap, proposal ?? choice)
+        return proposal ?? choice
+      }
+    )
+    return once.replace(/\$(\d+)/g, (_, gap) => proposals.get(gap) ?? "")
+  }
+  // what is proposed may itself refer to another gap
+  return fill(fill(body))
+}
+
+const snippets = () => {
+  const text = read(snippetsFile)
+  return Object.entries(JSON.parse(text)).map(([name, { body }]) => ({
+    file: snippetsFile,
+    line: text.slice(0, text.indexOf(JSON.stringify(name))).split("\n").length,
+    flags: ["no-run"],
+    // on one line with the imports, so that line numbers are those of the snippet
+    code: `${imported.replaceAll("\n", "; ")}; ${filled([body].flat().join("\n"))}`.split("\n")
+  }))
+}
+
 const wanted = process.argv[2] ?? ""
 const files = ["README.md", ...filesUnder("docs", ".md"), ...filesUnder("src", ".ts")]
 const examples = files
   .filter((file) => existsSync(join(root, file)) && file.includes(wanted))
   .flatMap(blocksOf)
+  .concat(snippetsFile.includes(wanted) ? snippets() : [])
   .map((block) => ({ ...block, name: `${block.file.replace(/[^\w]+/g, "-")}-${block.line}` }))
 
 const failures = []
