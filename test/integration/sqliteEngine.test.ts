@@ -253,7 +253,7 @@ describe("SQLite engine: bounds", () => {
       yield* store.bump(["first"])
       const since = yield* epoch(store)
       const count = Effect.map(
-        connection.run("test", connection.execute("SELECT count(*) AS n FROM tag_epochs", [])),
+        connection.run("test", () => connection.execute("SELECT count(*) AS n FROM tag_epochs", [])),
         (rows) => Number(rows[0]?.["n"])
       )
       for (let batch = 0; batch < 24; batch++) {
@@ -274,7 +274,7 @@ describe("SQLite engine: bounds", () => {
       const connection = yield* open()
       const store = yield* Engine.make(connection, "test")
       const count = Effect.map(
-        connection.run("test", connection.execute("SELECT count(*) AS n FROM fences", [])),
+        connection.run("test", () => connection.execute("SELECT count(*) AS n FROM fences", [])),
         (rows) => Number(rows[0]?.["n"])
       )
       for (let index = 0; index < 2_000; index++) yield* store.deleteMany([`user:${index}`])
@@ -290,7 +290,7 @@ describe("SQLite engine: bounds", () => {
       const store = yield* Engine.make(connection, "test")
       const abandoned = yield* Engine.make(connection, "a cache that is no more")
       const count = Effect.map(
-        connection.run("test", connection.execute("SELECT count(*) AS n FROM entries", [])),
+        connection.run("test", () => connection.execute("SELECT count(*) AS n FROM entries", [])),
         (rows) => Number(rows[0]?.["n"])
       )
       yield* abandoned.setMany(Array.from({ length: 300 }, (_, index) => row(`${index}`, "", { reclaimAt: 1 })))
@@ -312,7 +312,10 @@ describe("SQLite engine: bounds", () => {
       const file = `${yield* folder}/cache.db`
       const count = Effect.scoped(
         Effect.flatMap(open(file), ({ execute, run }) =>
-          Effect.map(run("test", execute("SELECT count(*) AS n FROM entries", [])), (rows) => Number(rows[0]?.["n"]))
+          Effect.map(
+            run("test", () => execute("SELECT count(*) AS n FROM entries", [])),
+            (rows) => Number(rows[0]?.["n"])
+          )
         )
       )
       yield* Effect.scoped(
@@ -334,7 +337,10 @@ describe("SQLite engine: bounds", () => {
       const connection = yield* open()
       const store = yield* Engine.make(connection, "test")
       yield* store.setMany([row("a", "1", { tags: ["t"] }), row("b", "2", { tags: ["t"] }), row("c", "3")])
-      yield* connection.run("test", connection.execute("UPDATE entries SET tags = '[\"t' WHERE key = 'a'", []))
+      yield* connection.run("test", () => connection.execute("UPDATE entries SET tags = '[\"t' WHERE key = 'a'", []))
+      // no bytes are no entry
+      assert.deepStrictEqual(yield* read(store, "a", "b", "c"), ["", "2", "3"])
+      yield* store.bump(["unrelated"])
       assert.deepStrictEqual(yield* read(store, "a", "b", "c"), [undefined, "2", "3"])
       yield* Sweep.reclaim(connection, 100)
       assert.deepStrictEqual(yield* keysOf(store), ["b", "c"])

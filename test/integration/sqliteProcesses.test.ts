@@ -103,7 +103,7 @@ describe("SQLite: a process that is killed while it writes", () => {
           yield* Effect.scoped(
             Effect.gen(function* () {
               const connection = yield* open(file)
-              const integrity = yield* connection.run("check", connection.execute("PRAGMA integrity_check", []))
+              const integrity = yield* connection.run("check", () => connection.execute("PRAGMA integrity_check", []))
               assert.deepStrictEqual(
                 integrity.map((columns) => ({ ...columns })),
                 [{ integrity_check: "ok" }],

@@ -175,12 +175,10 @@ describe("SqliteStore: schema versions", () => {
       const layer = SqliteStore.layer({ filename })
       yield* life(layer, "a")
       yield* Effect.scoped(
-        Effect.flatMap(open(filename), (connection) =>
-          Effect.zipRight(
-            connection.execute("ALTER TABLE regions DROP COLUMN entry_floor", []),
-            connection.execute("PRAGMA user_version = 1", [])
-          )
-        )
+        Effect.map(open(filename), ({ execute }) => {
+          execute("ALTER TABLE regions DROP COLUMN entry_floor", [])
+          execute("PRAGMA user_version = 1", [])
+        })
       )
       assert.deepStrictEqual((yield* life(layer, "a")).loads, [])
       yield* Effect.scoped(Effect.flatMap(Numbers.open([]), (cache) => cache.invalidateAll)).pipe(Effect.provide(layer))
@@ -225,10 +223,10 @@ describe("SqliteStore: schema versions", () => {
     Effect.gen(function* () {
       const file = `${yield* folder}/cache.db`
       const writer = yield* open(file)
-      yield* writer.execute("BEGIN IMMEDIATE", [])
+      writer.execute("BEGIN IMMEDIATE", [])
       const layer = SqliteStore.layer({ filename: file, busyTimeout: "1 milli" })
       assert.strictEqual((yield* Effect.scoped(storeOf(layer))).name, "SqliteStore")
-      yield* writer.execute("COMMIT", [])
+      writer.execute("COMMIT", [])
     })
   )
 })

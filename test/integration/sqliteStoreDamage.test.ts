@@ -61,9 +61,9 @@ describe("SqliteStore: a file that is not, or no longer, a cache", () => {
   })
   const pragmas = (file: string, ...statements: ReadonlyArray<string>) =>
     Effect.scoped(
-      Effect.flatMap(open(file), ({ execute }) =>
-        Effect.forEach(statements, (statement) => execute(`PRAGMA ${statement}`, []))
-      )
+      Effect.map(open(file), ({ execute }) => {
+        for (const statement of statements) execute(`PRAGMA ${statement}`, [])
+      })
     )
   const rewrite = (change: (bytes: Buffer) => Buffer) => (file: string) =>
     Effect.sync(() => fs.writeFileSync(file, change(fs.readFileSync(file))))
@@ -225,7 +225,8 @@ describe("SqliteStore: a file that is not, or no longer, a cache", () => {
       const confused = yield* Engine.make(
         {
           ...connection,
-          execute: (sql, [first, ...others]) => connection.execute(sql, [exchanged[sql]?.(first) ?? first, ...others])
+          first: (sql, [asked, ...others]) => connection.first(sql, [exchanged[sql]?.(asked) ?? asked, ...others]),
+          execute: (sql, [asked, ...others]) => connection.execute(sql, [exchanged[sql]?.(asked) ?? asked, ...others])
         },
         "test"
       )

@@ -162,8 +162,8 @@ describe("SqliteStore: a full disk", () => {
 
   const integrity = (file: string) =>
     Effect.scoped(
-      Effect.flatMap(open(file), ({ execute }) =>
-        Effect.map(execute("PRAGMA integrity_check", []), (rows) => rows.map((row) => row["integrity_check"]))
+      Effect.map(open(file), ({ execute }) =>
+        execute("PRAGMA integrity_check", []).map((row) => row["integrity_check"])
       )
     )
 
@@ -201,7 +201,7 @@ describe("SqliteStore: a full disk", () => {
       const file = `${yield* folder}/cache.db`
       const connection = yield* open(file)
       const limit = (pages: number) =>
-        connection.run("test", connection.execute(`PRAGMA max_page_count = ${pages}`, []))
+        connection.run("test", () => connection.execute(`PRAGMA max_page_count = ${pages}`, []))
       yield* limit(80)
       const store = CacheStore.make({
         name: "SqliteStore",

@@ -19,23 +19,17 @@ const scanPage = 64
  * The region's number, made at its first opening. Names are never reused, so a number means one region for ever. Looked
  * for first, because making it would wait for whoever is writing.
  */
-const open = ({ execute, run }: Connection, name: string): Effect.Effect<number, CacheError.StoreFailure> => {
-  const find = execute(Schema.findRegion, [escape(name)])
-  return run(
-    "open",
-    find.pipe(
-      Effect.flatMap((rows) =>
-        rows.length > 0 ? Effect.succeed(rows) : Effect.zipRight(execute(Schema.openRegion, [escape(name)]), find)
-      ),
-      Effect.map((rows) => numberIn(rows, "id"))
-    )
-  )
-}
+const open = ({ execute, run }: Connection, name: string): Effect.Effect<number, CacheError.StoreFailure> =>
+  run("open", () => {
+    const find = () => execute(Schema.findRegion, [escape(name)])
+    const found = find()
+    if (found.length > 0) return numberIn(found, "id")
+    execute(Schema.openRegion, [escape(name)])
+    return numberIn(find(), "id")
+  })
 
 export const regions = ({ execute, run }: Connection): Effect.Effect<ReadonlyArray<string>, CacheError.StoreFailure> =>
-  Effect.map(run("regions", execute(Schema.listRegions, [])), (rows) =>
-    rows.map((row) => unescape(String(row["name"])))
-  )
+  run("regions", () => execute(Schema.listRegions, []).map((row) => unescape(String(row["name"]))))
 
 export const make = (
   connection: Connection,
@@ -45,42 +39,34 @@ export const make = (
   Effect.map(open(connection, name), (region) => engine(connection, region, marker(name), keep))
 
 /** One key takes a cheaper statement than many, no key none but the epoch's. */
-const reader =
-  ({ execute, run }: Connection, region: number, mark: Marker): CacheStore.Engine["getMany"] =>
-  (keys) => {
-    if (keys.length === 0) {
-      return Effect.map(run("get", execute(Schema.readEpoch, [region])), (rows) => ({
-        epoch: numberIn(rows, "epoch"),
-        rows: []
-      }))
-    }
-    if (keys.length === 1) {
-      return Effect.map(run("get", execute(Schema.readOne, [keys[0], region])), (rows) => ({
-        epoch: numberIn(rows, "epoch"),
-        rows: [rows[0] && toRow(mark, rows[0], keys[0])]
-      }))
-    }
-    return Effect.map(run("get", execute(Schema.readMany, [JSON.stringify(keys), region])), (rows) => {
-      const found = keys.map((): CacheStore.Row | undefined => undefined)
-      for (const columns of rows) {
-        const place = Number(columns["place"])
-        found[place] = toRow(mark, columns, keys[place])
-      }
-      return { epoch: numberIn(rows, "epoch"), rows: found }
-    })
+const reader = (connection: Connection, region: number, mark: Marker): CacheStore.Engine["getMany"] => {
+  const { execute, first, run } = connection
+  const none = () => ({ epoch: Number(first(Schema.readEpoch, [region])?.[0]), rows: [] })
+  const one = (key: string) => {
+    const [epoch, value, tags, reclaimAt, since, found] = first(Schema.readOne, [key, region]) ?? [0, null]
+    return { epoch: Number(epoch), rows: [toRow(mark, { value, tags, reclaimAt, since, mark: found }, key)] }
   }
+  const many = (keys: ReadonlyArray<string>) => {
+    const rows = execute(Schema.readMany, [JSON.stringify(keys), region])
+    const found = keys.map((): CacheStore.Row | undefined => undefined)
+    for (const columns of rows) {
+      const place = Number(columns["place"])
+      found[place] = toRow(mark, columns, keys[place])
+    }
+    return { epoch: numberIn(rows, "epoch"), rows: found }
+  }
+  return (keys) => run("get", () => (keys.length === 1 ? one(keys[0]!) : keys.length === 0 ? none() : many(keys)))
+}
 
 /** Page after page in the order of the keys, none of them read before it is asked for. */
 const scanner = ({ execute, run }: Connection, region: number, mark: Marker): CacheStore.Engine["scan"] =>
   Stream.paginateChunkEffect("", (after) =>
-    Effect.map(
-      run("scan", execute(after === "" ? Schema.firstPage : Schema.nextPage, [region, after, scanPage])),
-      (rows) => {
-        const page = rows.flatMap((columns) => toRow(mark, columns) ?? [])
-        const last = rows.length < scanPage ? undefined : page.at(-1)
-        return [Chunk.unsafeFromArray(page), Option.map(Option.fromNullable(last), (row) => row.key)]
-      }
-    )
+    run("scan", () => {
+      const rows = execute(after === "" ? Schema.firstPage : Schema.nextPage, [region, after, scanPage])
+      const page = rows.flatMap((columns) => toRow(mark, columns) ?? [])
+      const last = rows.length < scanPage ? undefined : page.at(-1)
+      return [Chunk.unsafeFromArray(page), Option.map(Option.fromNullable(last), (row) => row.key)]
+    })
   )
 
 const engine = (
@@ -97,44 +83,41 @@ const engine = (
 
     setMany: Writes.make(connection, region, mark, epochs, keep),
 
-    deleteMany: (keys) => {
-      if (keys.length === 0) return Effect.succeed(0)
-      const parameters = [region, JSON.stringify(keys)]
-      return transaction(
-        "delete",
-        Effect.flatMap(epochs.raise, (epoch) => epochs.fence(keys, epoch)).pipe(
-          Effect.zipRight(execute(Schema.countKeys, parameters)),
-          Effect.zipLeft(execute(Schema.deleteKeys, parameters)),
-          Effect.map((rows) => numberIn(rows, "count"))
-        )
-      )
-    },
+    deleteMany: (keys) =>
+      keys.length === 0
+        ? Effect.succeed(0)
+        : transaction("delete", () => {
+            epochs.fence(keys, epochs.raise())
+            const parameters = [region, JSON.stringify(keys)]
+            const count = numberIn(execute(Schema.countKeys, parameters), "count")
+            execute(Schema.deleteKeys, parameters)
+            return count
+          }),
 
-    bump: (tags) => (tags.length === 0 ? Effect.void : transaction("invalidateTags", epochs.bump(tags))),
+    bump: (tags) => (tags.length === 0 ? Effect.void : transaction("invalidateTags", () => epochs.bump(tags))),
 
-    clear: transaction(
-      "clear",
+    clear: transaction("clear", () => {
       // counted and deleted while the tags still stand: only what they have not outdated counts
-      execute(Schema.countAll, [region]).pipe(
-        Effect.zipLeft(execute(Schema.deleteAll, [region])),
-        Effect.zipLeft(epochs.fenceAll),
-        Effect.map((rows) => numberIn(rows, "count"))
-      )
-    ),
+      const count = numberIn(execute(Schema.countAll, [region]), "count")
+      execute(Schema.deleteAll, [region])
+      epochs.fenceAll()
+      return count
+    }),
 
     outdate: transaction("invalidateAll", epochs.outdateAll),
 
     inspect: (key) =>
-      Effect.map(run("inspect", execute(Schema.inspect, [key, region])), ([columns]) =>
-        columns === undefined ? undefined : inspected(mark, columns, key)
-      ),
+      run("inspect", () => {
+        const [columns] = execute(Schema.inspect, [key, region])
+        return columns && inspected(mark, columns, key)
+      }),
 
     scan: scanner(connection, region, mark),
 
     size: (now) =>
-      Effect.map(run("size", execute(Schema.size, [region, now])), (rows) => ({
-        entries: numberIn(rows, "entries"),
-        bytes: numberIn(rows, "bytes")
-      }))
+      run("size", () => {
+        const rows = execute(Schema.size, [region, now])
+        return { entries: numberIn(rows, "entries"), bytes: numberIn(rows, "bytes") }
+      })
   }
 }

@@ -1,6 +1,4 @@
 /** What outdates entries: a region's counter, its fences and its tags. To be used within a transaction. */
-import type { SqlError } from "@effect/sql/SqlError"
-import * as Effect from "effect/Effect"
 import { slotOf } from "../internal/slots.js"
 import type { Connection } from "./connection.js"
 import { escape, numberIn } from "./rows.js"
@@ -10,65 +8,60 @@ import * as Schema from "./schema.js"
 const countTagsAfter = 256
 
 export interface Epochs {
+  /** The region's present epoch: nothing was invalidated after it. */
+  readonly now: () => number
   /** Moves the region on to its next epoch. */
-  readonly raise: Effect.Effect<number, SqlError>
+  readonly raise: () => number
   /** Forbids storing what loads of these keys bring that started before the epoch. */
-  readonly fence: (keys: ReadonlyArray<string>, epoch: number) => Effect.Effect<unknown, SqlError>
+  readonly fence: (keys: ReadonlyArray<string>, epoch: number) => void
   /** Forbids storing what any load brings that started before now. */
-  readonly fenceAll: Effect.Effect<void, SqlError>
+  readonly fenceAll: () => void
   /** The same, and outdates all that is there. */
-  readonly outdateAll: Effect.Effect<void, SqlError>
+  readonly outdateAll: () => void
   /** Outdates whatever has one of these tags. */
-  readonly bump: (tags: ReadonlyArray<string>) => Effect.Effect<void, SqlError>
+  readonly bump: (tags: ReadonlyArray<string>) => void
 }
 
 export const make = ({ execute }: Connection, region: number): Epochs => {
   let bumpsSinceCount = countTagsAfter
 
-  const raise = Effect.map(execute(Schema.raiseEpoch, [region]), (rows) => numberIn(rows, "epoch"))
-
-  const raiseFloor = execute(Schema.raiseFloor, [region])
+  const raise = (): number => numberIn(execute(Schema.raiseEpoch, [region]), "epoch")
 
   /** Tags beyond the limit are forgotten, oldest first; entries older than the youngest of them are all outdated. */
-  const forgetTags = Effect.flatMap(execute(Schema.excessTags, [region]), (rows) => {
-    if (rows.length === 0) return Effect.void
-    const epoch = numberIn(rows, "epoch")
-    return Effect.zipRight(execute(Schema.forgetTags, [region, epoch]), execute(Schema.raiseTagFloor, [epoch, region]))
-  })
+  const forgetTags = (): void => {
+    const excess = execute(Schema.excessTags, [region])
+    if (excess.length === 0) return
+    const epoch = numberIn(excess, "epoch")
+    execute(Schema.forgetTags, [region, epoch])
+    execute(Schema.raiseTagFloor, [epoch, region])
+  }
 
-  const countTags = (bumped: number) =>
-    Effect.suspend(() => {
-      bumpsSinceCount += bumped
-      if (bumpsSinceCount < countTagsAfter) return Effect.void
-      bumpsSinceCount = 0
-      return Effect.asVoid(forgetTags)
-    })
-
-  const forgetAllTags = Effect.asVoid(execute(Schema.deleteTags, [region]))
-
-  const fenceAll = Effect.gen(function* () {
-    yield* raise
-    yield* raiseFloor
+  const fenceAll = (): void => {
+    raise()
+    execute(Schema.raiseFloor, [region])
     // the floor forbids all that these would have
-    yield* execute(Schema.deleteFences, [region])
-  })
+    execute(Schema.deleteFences, [region])
+    execute(Schema.deleteTags, [region])
+  }
 
   return {
+    now: () => numberIn(execute(Schema.readEpoch, [region]), "epoch"),
     raise,
-    fence: (keys, epoch) =>
-      keys.length > Schema.maxFencedKeys
-        ? raiseFloor
-        : execute(Schema.fence, [
-            { region, epoch, slots: JSON.stringify(keys.map((key) => slotOf(key, Schema.slots))) }
-          ]),
-    fenceAll: Effect.zipRight(fenceAll, forgetAllTags),
-    outdateAll: fenceAll.pipe(
-      Effect.zipRight(execute(Schema.raiseEntryFloor, [region])),
-      Effect.zipRight(forgetAllTags)
-    ),
-    bump: (tags) =>
-      Effect.flatMap(raise, (epoch) =>
-        execute(Schema.bump, [{ region, epoch, tags: JSON.stringify(tags.map(escape)) }])
-      ).pipe(Effect.zipRight(countTags(tags.length)))
+    fence: (keys, epoch) => {
+      if (keys.length > Schema.maxFencedKeys) execute(Schema.raiseFloor, [region])
+      else for (const key of keys) execute(Schema.fence, [region, slotOf(key, Schema.slots), epoch])
+    },
+    fenceAll,
+    outdateAll: () => {
+      fenceAll()
+      execute(Schema.raiseEntryFloor, [region])
+    },
+    bump: (tags) => {
+      execute(Schema.bump, [region, raise(), JSON.stringify(tags.map(escape))])
+      bumpsSinceCount += tags.length
+      if (bumpsSinceCount < countTagsAfter) return
+      bumpsSinceCount = 0
+      forgetTags()
+    }
   }
 }

@@ -1,5 +1,4 @@
 /** What goes wrong in SQLite, in this project's words. Drivers' errors stop here: they become the `cause`. */
-import * as Cause from "effect/Cause"
 import * as CacheError from "../../CacheError.js"
 
 /** The store's name in errors, spans and logs. */
@@ -99,13 +98,11 @@ const unknown = (error: unknown): Diagnosis => ({
   hint: (file) => `if this goes on, ${rebuild(file)}`
 })
 
-/** The driver's error within what `@effect/sql` made of it, or within a defect. */
-const driverError = (cause: Cause.Cause<unknown>): unknown => {
-  const error = Cause.squash(cause)
-  return typeof error === "object" && error !== null && "_tag" in error && error._tag === "SqlError" && "cause" in error
+/** The driver's error within what `@effect/sql` made of it. */
+const driverError = (error: unknown): unknown =>
+  typeof error === "object" && error !== null && "_tag" in error && error._tag === "SqlError" && "cause" in error
     ? error.cause
     : error
-}
 
 const codeOf = (error: unknown): string =>
   typeof error === "object" && error !== null && "code" in error ? String(error.code) : ""
@@ -116,8 +113,8 @@ const diagnose = (error: unknown): Diagnosis => {
 }
 
 /** A statement failed. */
-export const ofStatement = (operation: string, file: string, cause: Cause.Cause<unknown>): CacheError.StoreError => {
-  const error = driverError(cause)
+export const ofStatement = (operation: string, file: string, thrown: unknown): CacheError.StoreError => {
+  const error = driverError(thrown)
   const { hint, reason, transient } = diagnose(error)
   return new CacheError.StoreError({
     store: storeName,
@@ -130,8 +127,8 @@ export const ofStatement = (operation: string, file: string, cause: Cause.Cause<
 }
 
 /** The database cannot be opened, or cannot be what this store needs. */
-export const ofOpening = (file: string, cause: Cause.Cause<unknown>): CacheError.StoreUnavailable => {
-  const error = driverError(cause)
+export const ofOpening = (file: string, thrown: unknown): CacheError.StoreUnavailable => {
+  const error = driverError(thrown)
   const { hint, reason } = diagnose(error)
   // better-sqlite3 looks for its compiled half only when the first database is opened
   const unbuilt = error instanceof Error && /bindings file|NODE_MODULE_VERSION/.test(error.message)

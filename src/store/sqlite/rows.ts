@@ -1,19 +1,14 @@
 /** How rows, tags and batches of rows are said to SQLite, and heard from it. */
 import * as Option from "effect/Option"
 import type * as CacheStore from "../../CacheStore.js"
-import type { Columns } from "./connection.js"
 import type { Marker } from "../internal/mark.js"
-import { slotOf } from "../internal/slots.js"
-import * as Schema from "./schema.js"
-
-/** Bytes given to one statement; larger batches take several, in one transaction. */
-const maxStatementBytes = 16 * 1024 * 1024
+import type { Columns } from "./statements.js"
 
 /**
  * Region names and tags may be any string; SQLite's text is UTF-8. Escaped as in JSON, no two of them meet, and most
  * stay as they are.
  */
-export const escape = (text: string): string => JSON.stringify(text).slice(1, -1)
+export const escape = (text: string): string => (/["\\\p{C}]/u.test(text) ? JSON.stringify(text).slice(1, -1) : text)
 const encodeTags = (tags: ReadonlyArray<string>): string | null =>
   tags.length === 0 ? null : JSON.stringify(tags.map(escape))
 
@@ -23,10 +18,12 @@ const parse = Option.liftThrowable((text: string): unknown => JSON.parse(text))
 export const unescape = (text: string): string =>
   text.includes("\\") ? Option.match(parse(`"${text}"`), { onNone: () => text, onSome: String }) : text
 
+const none: ReadonlyArray<string> = []
+
 const decodeTags = (text: unknown): ReadonlyArray<string> => {
-  if (typeof text !== "string") return []
+  if (typeof text !== "string") return none
   const tags = Option.getOrUndefined(parse(text))
-  return Array.isArray(tags) ? tags.map((tag) => unescape(String(tag))) : []
+  return Array.isArray(tags) ? tags.map((tag) => unescape(String(tag))) : none
 }
 
 /** No entry has no bytes: a row that is answered with these is taken for rotten, and removed. */
@@ -64,51 +61,16 @@ export const inspected = (mark: Marker, columns: Columns, key: string): CacheSto
 
 export const numberIn = (rows: ReadonlyArray<Columns>, column: string): number => Number(rows[0]?.[column] ?? 0)
 
-export interface Batch {
-  readonly rows: ReadonlyArray<CacheStore.RowWrite>
-  readonly bytes: number
-}
-
-export const batches = (rows: ReadonlyArray<CacheStore.RowWrite>): ReadonlyArray<Batch> => {
-  const all: Array<Batch> = []
-  let current: Array<CacheStore.RowWrite> = []
-  let bytes = 0
-  for (const row of rows) {
-    if (current.length > 0 && bytes + row.bytes.byteLength > maxStatementBytes) {
-      all.push({ rows: current, bytes })
-      current = []
-      bytes = 0
-    }
-    current.push(row)
-    bytes += row.bytes.byteLength
-  }
-  if (current.length > 0) all.push({ rows: current, bytes })
-  return all
-}
-
-/** The parameters of `Schema.write`; places in SQL count from 1. */
-export const writeParameters = (region: number, mark: Marker, batch: Batch, epoch: number | undefined) => {
-  const only = batch.rows.length === 1 ? batch.rows[0]!.bytes : undefined
-  const bytes = only ?? new Uint8Array(batch.bytes)
-  let start = 0
-  const rows = batch.rows.map((row) => {
-    if (only === undefined) bytes.set(row.bytes, start)
-    const place = start + 1
-    start += row.bytes.byteLength
-    const since = epoch ?? row.since ?? 0
-    const tags = encodeTags(row.tags)
-    const { byteLength } = row.bytes
-    // what JSON cannot say (Infinity) becomes null, which here means never
-    return [
-      row.key,
-      since,
-      row.reclaimAt,
-      tags,
-      place,
-      byteLength,
-      slotOf(row.key, Schema.slots),
-      mark(row.key, since, tags)
-    ]
-  })
-  return { region, rows: JSON.stringify(rows), bytes }
+/** Adds a row to the parameters of `Schema.put` or `Schema.putLoaded`, in their order. */
+export const addParameters = (
+  parameters: Array<unknown>,
+  region: number,
+  mark: Marker,
+  { bytes, key, reclaimAt, tags }: CacheStore.Row,
+  epoch: number
+): void => {
+  const encoded = encodeTags(tags)
+  // no time at all means never
+  const until = reclaimAt === Infinity ? null : reclaimAt
+  parameters.push(region, key, epoch, until, encoded, mark(key, epoch, encoded), bytes)
 }

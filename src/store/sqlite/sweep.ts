@@ -1,5 +1,4 @@
 /** Giving back the space of rows that nobody will read again, a little with every so many writes. */
-import type { SqlError } from "@effect/sql/SqlError"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Connection } from "./connection.js"
@@ -19,27 +18,25 @@ export const atOpening = 1024
  * reclaimed never comes to more than what may not, plus what was reclaimable from the start. The cursor is in the
  * database: processes take turns.
  */
-const sweep = ({ execute }: Connection, rows: number, now: number): Effect.Effect<void, SqlError> =>
-  Effect.gen(function* () {
-    const from = numberIn(yield* execute(Schema.sweepPosition, []), "position")
-    const end = yield* execute(Schema.sweepEnd, [from, rows - 1])
-    const to = end.length === 0 ? Number.MAX_SAFE_INTEGER : numberIn(end, "id")
-    yield* execute(Schema.reclaim, [{ from, to, now }])
-    yield* execute(Schema.moveSweep, [end.length === 0 ? 0 : to])
-  })
+const sweep = ({ execute }: Connection, rows: number, now: number): void => {
+  const from = numberIn(execute(Schema.sweepPosition, []), "position")
+  const end = execute(Schema.sweepEnd, [from, rows - 1])
+  const to = end.length === 0 ? Number.MAX_SAFE_INTEGER : numberIn(end, "id")
+  execute(Schema.reclaim, [from, to, now])
+  execute(Schema.moveSweep, [end.length === 0 ? 0 : to])
+}
 
 /** Looks for rows to reclaim. Space is all it is about: if it cannot be had now it will be later. */
 export const reclaim = (connection: Connection, rows: number): Effect.Effect<void> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    Effect.ignore(connection.transaction("reclaim", sweep(connection, rows, now)))
+    Effect.ignore(connection.transaction("reclaim", () => sweep(connection, rows, now)))
   )
 
 /** Deletes all that will never be served again; answers how many rows that were. To be used within a transaction. */
-export const all = ({ execute }: Connection, now: number): Effect.Effect<number, SqlError> =>
-  Effect.gen(function* () {
-    yield* execute(Schema.reclaim, [{ from: 0, to: Number.MAX_SAFE_INTEGER, now }])
-    return numberIn(yield* execute("SELECT changes() AS count", []), "count")
-  })
+export const all = ({ execute }: Connection, now: number): number => {
+  execute(Schema.reclaim, [0, Number.MAX_SAFE_INTEGER, now])
+  return numberIn(execute("SELECT changes() AS count", []), "count")
+}
 
 /** Told how many rows were written, sweeps when it is time. Each region opened counts for itself. */
 export const sometimes = (connection: Connection): ((written: number) => Effect.Effect<void>) => {
