@@ -140,7 +140,29 @@ describe.skipIf(!Postgres.isThere)("PostgresStore", () => {
         Effect.orDie
       )
       const error = yield* refused(layer({ prefix: "newer" }))
-      assert.match(error.message, /the tables have version 99, newer than 1/)
+      assert.match(error.message, /the tables have version 99, newer than 2/)
+    })
+  )
+
+  it.scoped("tables of an older version are brought up to date, with what is in them", () =>
+    Effect.gen(function* () {
+      const { cache, state } = counted("older")
+      const get = Effect.scoped(
+        Effect.flatMap(Layer.build(layer({ prefix: "older" })), (context) =>
+          Effect.provide(
+            Effect.flatMap(cache, (made) => made.get("a")),
+            context
+          )
+        )
+      )
+      assert.strictEqual(yield* get, "a1")
+      // version 1 read without a function
+      const { PgClient, layer: pg } = yield* Effect.promise(() => import("@effect/sql-pg/PgClient"))
+      yield* Effect.flatMap(PgClient, (sql) =>
+        Effect.zipRight(sql.unsafe("DROP FUNCTION older_read"), sql.unsafe("UPDATE older_version SET version = 1"))
+      ).pipe(Effect.provide(pg({ url: Redacted.make(urlOf()) })), Effect.orDie)
+      assert.strictEqual(yield* get, "a1")
+      assert.strictEqual(state.loads, 1)
     })
   )
 

@@ -10,13 +10,16 @@
  * Each change is one call of a function, and so one round trip. It takes the row of its region first, whoever changes the
  * counter alone and whoever stores a load beside others: a function sees in each of its statements what was committed
  * before that statement, so what it looks at after that is not changed by anybody before it ends.
+ *
+ * Reading is a function for another reason: the driver has the server plan each statement anew, which takes several times
+ * as long as to run it. What is in a function is planned once for each connection, for any number of keys.
  */
 
 export const slots = 256
 export const maxTags = 10_000
 
 /** Bump it when a migration is added. */
-export const version = 1
+export const version = 2
 
 /** What anybody may run at the same time as anybody else: the lock is held to the end of the transaction. */
 export const lock = "SELECT pg_advisory_xact_lock(hashtext($1))"
@@ -107,6 +110,18 @@ const functions: ReadonlyArray<string> = [
    END $$`
 ]
 
+const columns = "e.key, e.value, e.tags, e.reclaim_at AS ends, e.epoch::float8 AS since"
+
+const reading = `CREATE FUNCTION {p}_read(of bigint, digests bytea[])
+  RETURNS TABLE (epoch float8, key text, value bytea, tags text[], ends float8, since float8)
+  LANGUAGE plpgsql STABLE ROWS 1 SET plan_cache_mode TO force_generic_plan AS $$
+  BEGIN
+    RETURN QUERY SELECT r.epoch::float8, ${columns}
+      FROM {p}_regions r LEFT JOIN {p}_entries e
+        ON e.region = r.id AND e.digest = ANY (digests) AND NOT ${outdated("e.epoch", "e.tags")}
+      WHERE r.id = of;
+  END $$`
+
 /** `migrations[n]` takes a database from version n to n + 1. Never edit one that was released: append. */
 export const migrations = ({ unlogged }: { readonly unlogged: boolean }): ReadonlyArray<ReadonlyArray<string>> => [
   [
@@ -138,19 +153,15 @@ export const migrations = ({ unlogged }: { readonly unlogged: boolean }): Readon
     "ALTER TABLE {p}_entries ALTER COLUMN value SET STORAGE EXTERNAL",
     "CREATE INDEX {p}_entries_end ON {p}_entries (reclaim_at) WHERE reclaim_at < 'Infinity'",
     ...functions
-  ]
+  ],
+  [reading]
 ]
 
 export const listRegions = "SELECT name FROM {p}_regions ORDER BY name"
 export const openRegion = "INSERT INTO {p}_regions (name) VALUES ($1) ON CONFLICT DO NOTHING"
 export const findRegion = "SELECT id::text AS id FROM {p}_regions WHERE name = $1"
 
-const columns = "e.key, e.value, e.tags, e.reclaim_at AS ends, e.epoch::float8 AS since"
-
-export const read = `SELECT r.epoch::float8 AS epoch, ${columns}
-  FROM {p}_regions r LEFT JOIN {p}_entries e
-    ON e.region = r.id AND e.digest = ANY ($2::bytea[]) AND NOT ${outdated("e.epoch", "e.tags")}
-  WHERE r.id = $1::bigint`
+export const read = "SELECT * FROM {p}_read($1::bigint, $2::bytea[])"
 
 export const readEpoch = "SELECT epoch::float8 AS epoch FROM {p}_regions WHERE id = $1::bigint"
 
