@@ -164,6 +164,14 @@ export { report, workload } from "./commands/benchmark.js"
 export { again, top } from "./commands/watching.js"
 
 /**
+ * Draw what was seen of caches over a time.
+ *
+ * @since 0.1.0
+ * @category handlers
+ */
+export { ofFile as visualizeFile, ofLooks as visualize } from "./commands/visualizing.js"
+
+/**
  * Look at this machine and this folder.
  *
  * @since 0.1.0

@@ -38,7 +38,8 @@ export const examples = [
   "memcached://127.0.0.1:11211",
   "s3://bucket/prefix?endpoint=http://127.0.0.1:9000",
   "memory:",
-  "./store.js"
+  "./store.js",
+  "http://127.0.0.1:3001/caches"
 ] as const
 
 const hint = `write it like one of: ${examples.join("  ")}`
@@ -141,6 +142,15 @@ const files: Open = (place) =>
     )
   })
 
+/** What it can be asked for is asked over its routes; see program/. */
+const program: Open = ({ url }) =>
+  Effect.fail(
+    new Usage({
+      reason: `${withoutPassword(url).replace(/#.*/, "")} is a running program, and this command wants a store`,
+      hint: "a program can be asked for: list, stats, inspect, explain, top, visualize, invalidate, clear"
+    })
+  )
+
 const memory: Open = () =>
   imported(
     () => import("../store/MemoryStore.js"),
@@ -158,7 +168,9 @@ const schemes: ReadonlyMap<string, Open> = new Map(
     memcached,
     memcacheds: memcached,
     s3,
-    memory
+    memory,
+    http: program,
+    https: program
   })
 )
 

@@ -5,6 +5,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 
 import { commands as looking } from "./tree/looking.js"
+import { commands as drawing } from "./tree/drawing.js"
 import { commands as changing } from "./tree/changing.js"
 import { commands as moving } from "./tree/moving.js"
 import { commands as running } from "./tree/running.js"
@@ -35,5 +36,5 @@ export const larder = Command.make("larder").pipe(
   Command.withDescription(
     about("Looks after caches: what is in a store, and what to do about it.", "list", "explain users 7")
   ),
-  Command.withSubcommands([...looking, ...changing, ...moving, ...running, ...here, completions])
+  Command.withSubcommands([...looking, ...drawing, ...changing, ...moving, ...running, ...here, completions])
 )

@@ -258,7 +258,10 @@ export const layerSummary = (
                 cache: since.name,
                 gets: since.gets,
                 hitRatio: since.hitRatio,
-                loads: since.loads
+                loads: since.loads,
+                ...(since.loads === 0 ? {} : { p95: since.loadPercentile(0.95) }),
+                entries: Math.max(0, ...since.tiers.map((tier) => tier.entries)),
+                bytes: Math.max(0, ...since.tiers.map((tier) => tier.bytes))
               })
         })
       const all = Effect.flatMap(caches, (known) => Effect.forEach(known, tell, { discard: true }))

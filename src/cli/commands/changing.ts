@@ -13,7 +13,7 @@ type Failure = CacheError.InvalidConfig | CacheError.StoreFailure
 type Changing<E = never> = Effect.Effect<void, Failure | E, StoreAdmin.StoreAdmin | Screen>
 
 /** Whether it may be done. Where nobody can be asked, it has to have been said before. */
-const allowed = (question: string, yes: boolean): Effect.Effect<boolean, Usage, Screen> =>
+export const allowed = (question: string, yes: boolean): Effect.Effect<boolean, Usage, Screen> =>
   Effect.gen(function* () {
     if (yes) return true
     const screen = yield* Screen
@@ -53,22 +53,33 @@ export interface Invalidating {
   readonly yes: boolean
 }
 
-/** Makes entries unserveable: those of some keys, tags or groups, or all. */
-export const invalidate = ({ cache, everything, groups, keys, tags, yes }: Invalidating): Changing<Usage> =>
-  Effect.gen(function* () {
-    const admin = yield* StoreAdmin.StoreAdmin
-    const parts = [
-      ...keys.map((key) => `key ${safe(key)}`),
-      ...tags.map((tag) => `tag ${safe(tag)}`),
-      ...groups.map((group) => `group ${safe(group)}`),
-      ...(everything ? ["everything"] : [])
-    ]
-    if (parts.length === 0) {
-      return yield* new Usage({
+/** What is to be invalidated, in words. */
+export const partsOf = ({
+  everything,
+  groups,
+  keys,
+  tags
+}: Invalidating): Effect.Effect<ReadonlyArray<string>, Usage> => {
+  const parts = [
+    ...keys.map((key) => `key ${safe(key)}`),
+    ...tags.map((tag) => `tag ${safe(tag)}`),
+    ...groups.map((group) => `group ${safe(group)}`),
+    ...(everything ? ["everything"] : [])
+  ]
+  return parts.length > 0
+    ? Effect.succeed(parts)
+    : new Usage({
         reason: "nothing is named that is to be invalidated",
         hint: "add --key, --tag or --group, as often as you like, or --all"
       })
-    }
+}
+
+/** Makes entries unserveable: those of some keys, tags or groups, or all. */
+export const invalidate = (options: Invalidating): Changing<Usage> =>
+  Effect.gen(function* () {
+    const admin = yield* StoreAdmin.StoreAdmin
+    const { cache, everything, groups, keys, tags, yes } = options
+    const parts = yield* partsOf(options)
     const name = yield* named(cache)
     const question = `Invalidate ${parts.join(", ")} of ${Format.cacheName(name)} in ${admin.store}?`
     if (!(yield* allowed(question, yes))) return

@@ -28,7 +28,7 @@ export const named = (given: string): Effect.Effect<string, Failure, StoreAdmin.
 /**
  * What a person may mean by a key, the likeliest first: its text as the store has it; what is written as JSON; a string.
  */
-const meanings = (given: string): ReadonlyArray<string> => {
+export const meanings = (given: string): ReadonlyArray<string> => {
   const parsed = Either.getRight(Either.try((): unknown => JSON.parse(given)))
   const values = [...Option.toArray(parsed), given]
   const texts = values.flatMap((value) => Option.toArray(Either.getRight(CacheKey.encode(value))))

@@ -2,10 +2,11 @@
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Changing from "../commands/changing.js"
+import * as OfProgram from "../program/changing.js"
 
-import { about, anyCache, cache, common, key, over, repeated, yes } from "./shared.js"
+import { about, anyCache, cache, common, key, over, overAny, repeated, yes } from "./shared.js"
 
-const clear = Command.make("clear", { ...common, cache: anyCache, yes }, over(Changing.clear)).pipe(
+const clear = Command.make("clear", { ...common, cache: anyCache, yes }, overAny(Changing.clear, OfProgram.clear)).pipe(
   Command.withDescription(about("Removes all entries of a cache, or of all caches. Asks before.", "clear users --yes"))
 )
 
@@ -20,7 +21,7 @@ const invalidate = Command.make(
     everything: Options.boolean("all").pipe(Options.withDescription("All entries.")),
     yes
   },
-  over(Changing.invalidate)
+  overAny(Changing.invalidate, OfProgram.invalidate)
 ).pipe(Command.withDescription(about("Makes entries unserveable. Asks before.", "invalidate users --tag org:7 --yes")))
 
 const expire = Command.make("expire", { ...common, cache, key, yes }, over(Changing.expire)).pipe(

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as CacheStore from "../../CacheStore.js"
 import type * as StoreAdmin from "../../StoreAdmin.js"
 import { adminOf, storeOf, viewed } from "../attached.js"
+import * as Program from "../program/client.js"
 import * as Screen from "../screen.js"
 
 /** What the platform has to provide: files, paths and a terminal, as `NodeContext.layer` does. */
@@ -23,7 +24,7 @@ export const store = Options.text("store").pipe(
   Options.withAlias("s"),
   Options.withPseudoName("url"),
   Options.withDescription(
-    "The store, such as sqlite:./cache.db or redis://127.0.0.1. Else LARDER_STORE, else the default file."
+    "The store, such as sqlite:./cache.db or redis://127.0.0.1; or a running program, by the address of its dashboard. Else LARDER_STORE, else the default file."
   ),
   Options.withFallbackConfig(Config.string("LARDER_STORE")),
   Options.withDefault("sqlite:")
@@ -65,6 +66,23 @@ export const over =
       Effect.provide(Screen.layer(options)),
       viewed
     )
+
+/** The same for what a running program can be asked for as well, over the routes of its dashboard. */
+export const overAny =
+  <A, E, E2>(
+    handler: (options: A) => Effect.Effect<void, E, StoreAdmin.StoreAdmin | Screen.Screen | FileSystem.FileSystem>,
+    ofProgram: (options: A) => Effect.Effect<void, E2, Program.Program | Screen.Screen | FileSystem.FileSystem>
+  ) =>
+  (options: A & Common) =>
+    Effect.if(Program.isProgram(options.store), {
+      onTrue: () =>
+        ofProgram(options).pipe(
+          Effect.provide(Program.layer(options.store)),
+          Effect.provide(Screen.layer(options)),
+          viewed
+        ),
+      onFalse: () => over(handler)(options)
+    })
 
 /** The same for what asks for no store. */
 export const here = <E, R>(options: { readonly json: boolean }, handler: Effect.Effect<void, E, R | Screen.Screen>) =>
