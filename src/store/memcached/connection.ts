@@ -95,10 +95,27 @@ export class Connection {
     this.pending += commands.length
     return new Promise((resolve, reject) => {
       this.waiting.push({ size: commands.length, answers: [], resolve, reject })
-      this.socket.cork()
-      for (const command of commands) for (const piece of command) this.socket.write(piece)
-      this.socket.uncork()
+      this.write(commands)
     })
+  }
+
+  /** In one packet, and in as few writes as there are values between the texts. */
+  private write(commands: ReadonlyArray<Protocol.Command>): void {
+    let text = ""
+    this.socket.cork()
+    for (const command of commands) {
+      for (const piece of command) {
+        if (typeof piece === "string") {
+          text += piece
+        } else {
+          this.socket.write(text)
+          this.socket.write(piece)
+          text = ""
+        }
+      }
+    }
+    if (text !== "") this.socket.write(text)
+    this.socket.uncork()
   }
 
   close(): void {

@@ -74,10 +74,14 @@ class Shelf {
     return `${this.options.prefix}:${name}`
   }
 
-  /** What a value is, whose first item this is; all of its pieces are asked for at once. */
-  private async assembled(key: string, value: Buffer | undefined): Promise<Uint8Array | undefined> {
+  /** What a value is, whose first item this is. */
+  private assembled(key: string, value: Buffer | undefined): Uint8Array | undefined | Promise<Uint8Array | undefined> {
     if (value === undefined || value.length === 0) return undefined
-    if (value[0] === whole) return plain(value.subarray(1))
+    return value[0] === whole ? plain(value.subarray(1)) : this.joined(key, value)
+  }
+
+  /** All pieces are asked for at once. */
+  private async joined(key: string, value: Buffer): Promise<Uint8Array | undefined> {
     const pieces = value[0] === inPieces ? piecesIn(value, this.options.maxValueBytes) : undefined
     if (pieces === undefined) return undefined
     const { count, first, nonce } = pieces

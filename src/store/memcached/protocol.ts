@@ -70,21 +70,23 @@ export class Parser {
     this.parts.push(part)
     this.total += part.length
     if (this.total < this.wanted) return
-    let rest = this.parts.length === 1 ? part : Buffer.concat(this.parts)
+    const all = this.parts.length === 1 ? part : Buffer.concat(this.parts)
+    let at = 0
     for (;;) {
-      const used = this.head === undefined ? this.line(rest) : this.value(this.head, rest)
-      if (used === 0) break
-      rest = rest.subarray(used)
+      const next = this.head === undefined ? this.line(all, at) : this.value(this.head, all, at)
+      if (next === at) break
+      at = next
     }
-    this.parts = rest.length === 0 ? [] : [rest]
-    this.total = rest.length
-    if (this.head === undefined) this.wanted = rest.length + 1
+    this.total = all.length - at
+    this.parts = this.total === 0 ? [] : [all.subarray(at)]
+    if (this.head === undefined) this.wanted = this.total + 1
   }
 
-  private line(rest: Buffer): number {
-    const end = rest.indexOf(newline)
-    if (end < 0) return 0
-    const text = rest.toString("latin1", 0, end).trimEnd()
+  /** Answers where it goes on, as `value` does: where it was if there is too little yet. */
+  private line(all: Buffer, at: number): number {
+    const end = all.indexOf(newline, at)
+    if (end < 0) return at
+    const text = all.toString("latin1", at, end).trimEnd()
     const space = text.indexOf(" ")
     const word = space < 0 ? text : text.slice(0, space)
     const flags = space < 0 ? "" : text.slice(space + 1)
@@ -98,11 +100,11 @@ export class Parser {
     return end + 1
   }
 
-  private value(head: Answer, rest: Buffer): number {
-    if (rest.length < this.wanted) return 0
-    const used = this.wanted
+  private value({ flags, word }: Answer, all: Buffer, at: number): number {
+    const end = at + this.wanted
+    if (all.length < end) return at
     this.head = undefined
-    this.heard({ ...head, value: rest.subarray(0, used - 2) })
-    return used
+    this.heard({ word, flags, value: all.subarray(at, end - 2) })
+    return end
   }
 }
