@@ -92,6 +92,11 @@ export default tseslint.config(
     rules: { "@typescript-eslint/array-type": "off" }
   },
   {
+    // An editor loads its extensions as CommonJS.
+    files: ["editors/**/*.js"],
+    rules: { "@typescript-eslint/no-require-imports": "off" }
+  },
+  {
     // Type tests ask how inference fares where a user writes `any`.
     files: ["test/types/**/*.ts"],
     rules: { "@typescript-eslint/no-explicit-any": "off" }
