@@ -107,12 +107,15 @@ export const make = (
 ): Effect.Effect<CacheStore.Engine, CacheError.StoreFailure, Scope.Scope> =>
   Effect.sync(() => {
     const names = namesOf(prefix, name)
+    // every script is given a name that there was never before, and hardly one of them needs it
+    const life = `${randomBytes(9).toString("base64url")}.`
+    let begun = 0
     const region: Region = {
       client,
       names,
       mark: marker(name),
       incarnations: new Incarnations(),
-      fresh: () => randomBytes(9).toString("base64url")
+      fresh: () => `${life}${(begun++).toString(36)}`
     }
     const own = ownOf(names)
     const entryOf = (key: string): string => names.entries + encodeText(key)
