@@ -9,7 +9,6 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { createHash } from "node:crypto"
 import * as path from "node:path"
 import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
@@ -20,22 +19,17 @@ import { safeName } from "../internal/paths.js"
 import * as EntryFile from "./entryFile.js"
 import * as Errors from "./errors.js"
 import * as Journal from "./journal.js"
-import { concurrency, ending, list, type Place } from "./listing.js"
+import { concurrency, list, nameOf, type Place } from "./listing.js"
 import type { Item } from "./shelf.js"
 
 /** Writes after which what is over is looked for, at least. */
 const leastWrites = 1_000
 
-/** Where a key's file is. UTF-16, because UTF-8 would make all broken surrogates one. */
-const nameOf = (folder: string, key: string): string => {
-  const digest = createHash("sha256").update(key, "utf16le").digest("hex")
-  return path.join(folder, digest.slice(0, 2), `${digest.slice(2)}${ending}`)
-}
-
 class Region {
   private readonly turns = new KeyTurns()
   private readonly mark: Marker
   private readonly folders = new Set<string>()
+  private readonly items: ReadonlyMap<string, Item>
   private writes = 0
   private sweepAfter = leastWrites
 
@@ -47,6 +41,7 @@ class Region {
     private readonly journal: Journal.Journal
   ) {
     this.mark = marker(name)
+    this.items = place.shelf.keysOf(name)
   }
 
   get epochs(): Journal.Journal["epochs"] {
@@ -54,29 +49,29 @@ class Region {
   }
 
   at(name: string): string {
-    return path.join(this.place.directory, name)
+    return `${this.place.directory}${path.sep}${name}`
   }
 
   item(key: string): Item | undefined {
-    return this.place.shelf.get(nameOf(this.folder, key))
+    return this.items.get(key)
   }
 
   isOutdated = ({ epoch, tags }: Pick<Item, "epoch" | "tags">): boolean => this.epochs.outdated(tags, epoch)
 
   /** The row of an item, unless it has gone meanwhile. */
   read(item: Item): Effect.Effect<CacheStore.Row | undefined, CacheError.StoreError> {
-    return this.fs.readFile(this.at(item.name)).pipe(
-      Effect.flatMap((bytes): Effect.Effect<CacheStore.Row | undefined> => {
+    return Effect.matchEffect(this.fs.readFile(this.at(item.name)), {
+      onSuccess: (bytes): Effect.Effect<CacheStore.Row | undefined> => {
         const head = EntryFile.decodeHead(this.mark, bytes)
         if (head === undefined || head === "more" || head.key !== item.key) {
           return Effect.succeed({ ...item, bytes: new Uint8Array(0) }) // rotten: the core removes it
         }
         // another one has taken its place while it was read
         return head.epoch === item.epoch ? EntryFile.rowOf(head, bytes) : Effect.succeed(undefined)
-      }),
-      Effect.catchIf(Errors.isMissing, () => Effect.sync(() => this.forget(item))),
-      Effect.mapError(Errors.ofOperation("get"))
-    )
+      },
+      onFailure: (error) =>
+        Errors.isMissing(error) ? Effect.sync(() => this.forget(item)) : Effect.fail(Errors.ofOperation("get")(error))
+    })
   }
 
   private forget(item: Item): undefined {

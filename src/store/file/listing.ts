@@ -2,6 +2,7 @@
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { createHash } from "node:crypto"
 import * as path from "node:path"
 import type * as CacheError from "../../CacheError.js"
 import { marker } from "../internal/mark.js"
@@ -20,7 +21,13 @@ export interface Place {
 
 /** Files that are written, read or removed at the same time. */
 export const concurrency = 16
-export const ending = ".entry"
+const ending = ".entry"
+
+/** Where a key's file is. UTF-16, because UTF-8 would make all broken surrogates one. */
+export const nameOf = (folder: string, key: string): string => {
+  const digest = createHash("sha256").update(key, "utf16le").digest("hex")
+  return path.join(folder, digest.slice(0, 2), `${digest.slice(2)}${ending}`)
+}
 
 /** What the file system has of a region: entries of the present incarnation, the one used longest ago first. */
 export const list = (
@@ -48,7 +55,10 @@ export const list = (
       const file = path.join(place.directory, name)
       const { mtime, size } = yield* fs.stat(file)
       const found = name.endsWith(ending) ? yield* head(file, Number(size)) : undefined
-      if (found === undefined || found === "more" || found.incarnation !== incarnation) {
+      // one that is whole, but in another's place, would be served for it
+      const isOurs =
+        typeof found === "object" && found.incarnation === incarnation && name === nameOf(folder, found.key)
+      if (!isOurs) {
         yield* Effect.ignore(fs.remove(file))
         return []
       }

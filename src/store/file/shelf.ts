@@ -15,6 +15,8 @@ export interface Item {
 
 export class Shelf {
   private readonly items = new Map<string, Item>()
+  /** The same by region and key, so that a reading need not work out the name of a file. */
+  private readonly regions = new Map<string, Map<string, Item>>()
   private used = 0
 
   constructor(readonly maxBytes: number) {}
@@ -38,6 +40,7 @@ export class Shelf {
   put(item: Item): void {
     this.remove(item.name)
     this.items.set(item.name, item)
+    this.regionOf(item.region).set(item.key, item)
     this.used += item.bytes
   }
 
@@ -45,6 +48,7 @@ export class Shelf {
     const item = this.items.get(name)
     if (item === undefined) return undefined
     this.items.delete(name)
+    this.regionOf(item.region).delete(item.key)
     this.used -= item.bytes
     return item
   }
@@ -67,7 +71,18 @@ export class Shelf {
     return over
   }
 
+  private regionOf(region: string): Map<string, Item> {
+    let items = this.regions.get(region)
+    if (items === undefined) this.regions.set(region, (items = new Map()))
+    return items
+  }
+
+  /** What there is in a region by its keys, now and later. */
+  keysOf(region: string): ReadonlyMap<string, Item> {
+    return this.regionOf(region)
+  }
+
   of(region: string): ReadonlyArray<Item> {
-    return [...this.items.values()].filter((item) => item.region === region)
+    return [...this.keysOf(region).values()]
   }
 }
