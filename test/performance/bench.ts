@@ -8,8 +8,9 @@
  *   npm run bench -- --json after.json          the same as a file, with histograms, machine and versions
  *   npm run bench -- --against before.json      exits with 1 also if a figure has got worse since, by 20 % or more
  *   npm run bench -- --tolerance 0.5 ...        or by another part
+ *   npm run bench -- stores --page docs/performance.md   writes the tables of engines there
  */
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import * as Baseline from "./baseline.js"
@@ -56,6 +57,7 @@ const read = () => {
       quick: { type: "boolean", default: false },
       json: { type: "string" },
       against: { type: "string" },
+      page: { type: "string" },
       tolerance: { type: "string", default: "0.2" }
     }
   })
@@ -74,6 +76,7 @@ const read = () => {
     chosen: positionals.length === 0 ? Object.keys(suites) : positionals.flatMap(named),
     quick: values.quick,
     json: values.json,
+    page: values.page,
     earlier,
     tolerance
   }
@@ -119,6 +122,10 @@ const main = async (options: Arguments): Promise<number> => {
     mkdirSync(dirname(file), { recursive: true })
     writeFileSync(file, Report.json({ startedAt, quick: options.quick, machine }, results))
     console.log(`\nwritten: ${file}`)
+  }
+  if (options.page !== undefined) {
+    const summaries = results.flatMap(([, { summary = [] }]) => summary)
+    writeFileSync(options.page, summaries.reduce(Report.withTable, readFileSync(options.page, "utf8")))
   }
   const worse = judge(options, machine, results)
   const claims = results.flatMap(([, result]) => result.claims)

@@ -101,3 +101,14 @@ export const json = (
   }))
   return `${JSON.stringify({ ...run, suites }, null, 2)}\n`
 }
+
+/** A page with this table in place of the one that begins with the same title; a page without one is told. */
+export const withTable = (page: string, summary: string): string => {
+  const [head = ""] = summary.split(" | ", 1)
+  const lines = page.split("\n")
+  const start = lines.findIndex((line) => line.startsWith(`${head} | `))
+  if (start < 0) throw new Error(`The page has no table that begins with "${head} |".`)
+  const length = lines.slice(start).findIndex((line) => !line.startsWith("|"))
+  const rest = length < 0 ? [] : lines.slice(start + length)
+  return [...lines.slice(0, start), summary, ...rest].join("\n")
+}

@@ -1,6 +1,7 @@
 /** What the benchmark of stores makes of those who take part; the instrument itself is in measure.test.ts. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect } from "effect"
+import { withTable } from "../performance/report.js"
 import * as Contender from "../performance/stores/contender.js"
 import * as Contest from "../performance/stores/contest.js"
 import { records, texts } from "../performance/stores/workload.js"
@@ -89,6 +90,14 @@ describe("a contest of stores", () => {
       assert.match(Cause.pretty(cause), /a peer does not answer with what was stored but with undefined/)
     })
   )
+
+  it("takes the place of its table on a page, and leaves the rest", () => {
+    const table = (title: string, cell: string) => `| ${title} | a get |\n| --- | --- |\n| raw | ${cell} |`
+    const page = `# A page\n\n${table("Redis", "1")}\n\nBetween.\n\n${table("Redis over", "2")}\n`
+    const written = withTable(withTable(page, table("Redis over", "4")), table("Redis", "3"))
+    assert.strictEqual(written, `# A page\n\n${table("Redis", "3")}\n\nBetween.\n\n${table("Redis over", "4")}\n`)
+    assert.throws(() => withTable(page, table("SQLite", "1")), /no table that begins with "\| SQLite \|"/)
+  })
 
   it("asks for as many keys as it is told to, whatever the operation", async () => {
     const { asked, client: given } = client()
