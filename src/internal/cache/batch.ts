@@ -59,8 +59,10 @@ const board = <K, A, E, R>(
 }
 
 /** What a get fails with before there is a load stands in the place of its own key. */
-const failed = <A, E>(error: E): Answer<A, E> => ({
-  exit: Exit.fail(error),
+const failed = <A, E>(error: E): Answer<A, E> => failedBy(Exit.fail(error))
+
+const failedBy = <A, E>(exit: Exit.Exit<never, E>): Answer<A, E> => ({
+  exit,
   outcome: "failed",
   entry: undefined,
   tier: undefined
@@ -88,17 +90,22 @@ const begin = <K, A, E, R>(
       leave: Effect.suspend(() => core.leave(ticket))
     })
   }
-  const exit = immediate(ticket)
-  if (exit !== undefined) {
-    return Effect.succeed({
-      answer: Effect.catchAll(exit, (error) => Effect.succeed(failed<A, E>(error))),
-      leave: Effect.void
-    })
-  }
   return Effect.map(Effect.fork(settled), (fiber) => {
     const leave = Fiber.interrupt(fiber)
     return { answer: Effect.onInterrupt(call.restore(Fiber.join(fiber)), () => leave), leave }
   })
+}
+
+/** What a ticket has come to already, if it has: most of what was found needs no effect to be answered. */
+const answered = <K, A, E, R>(core: Core<K, A, E, R>, ticket: Ticket<K, A, E, R>): Answer<A, E> | undefined => {
+  if (!Effect.isEffect(ticket)) {
+    const { landing } = ticket.flight
+    return landing === undefined ? undefined : core.disembark(ticket, landing)
+  }
+  const exit = immediate(ticket)
+  return (
+    exit && Exit.match(exit, { onFailure: (cause) => failedBy(Exit.failCause(cause)), onSuccess: (answer) => answer })
+  )
 }
 
 /** Waits for one after the other; interrupted, it leaves those it has not come to. */
@@ -106,18 +113,29 @@ const rideAll = <K, A, E, R>(
   core: Core<K, A, E, R>,
   tickets: ReadonlyArray<Ticket<K, A, E, R>>,
   call: Call
-): Effect.Effect<ReadonlyArray<Answer<A, E>>, never, R> =>
-  Effect.flatMap(
-    Effect.forEach(tickets, (ticket) => begin(core, ticket, call)),
-    (all) => {
+): Effect.Effect<ReadonlyArray<Answer<A, E>>, never, R> => {
+  const answers = tickets.map((ticket) => answered(core, ticket))
+  const rest = tickets.filter((_, place) => answers[place] === undefined)
+  const all = (others: ReadonlyArray<Answer<A, E>>): ReadonlyArray<Answer<A, E>> => {
+    let next = 0
+    return answers.map((answer) => answer ?? others[next++]!)
+  }
+  if (rest.length === 0) return Effect.succeed(all([]))
+  return Effect.flatMap(
+    Effect.forEach(rest, (ticket) => begin(core, ticket, call)),
+    (begun) => {
       let next = 0
-      const answers = Effect.forEach(all, ({ answer }) => {
+      const others = Effect.forEach(begun, ({ answer }) => {
         next++
         return answer
       })
-      return Effect.onError(answers, () => Effect.forEach(all.slice(next), ({ leave }) => leave, { discard: true }))
+      return Effect.map(
+        Effect.onError(others, () => Effect.forEach(begun.slice(next), ({ leave }) => leave, { discard: true })),
+        all
+      )
     }
   )
+}
 
 export const getMany = <K, A, E, R>(
   core: Core<K, A, E, R>,

@@ -335,7 +335,7 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
   }
 
   /** Leaves a flight that has landed, with what it has brought. */
-  private disembark({ flight, owner }: Place<K, A, E>, landing: Landing<A, E>): Answer<A, E> {
+  disembark({ flight, owner }: Place<K, A, E>, landing: Landing<A, E>): Answer<A, E> {
     flight.waiters--
     return this.outcomes.land(flight.id, landing, owner)
   }
