@@ -181,6 +181,14 @@ export * as CacheStats from "./observe/CacheStats.js"
 export * as CacheStore from "./CacheStore.js"
 
 /**
+ * Caches of large values: files, exports, videos, answers of a model. A value is a `Stream` of bytes, is kept in chunks,
+ * and is never in memory as a whole, neither when it is loaded nor when it is read.
+ *
+ * @since 0.1.0
+ */
+export * as CacheStream from "./CacheStream.js"
+
+/**
  * The spans of caches and stores, and a way to look at them without a collector.
  *
  * @since 0.1.0
