@@ -125,14 +125,21 @@ const encoder = new TextEncoder()
 const message = (name: string, data: unknown): Uint8Array =>
   encoder.encode(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`)
 
-/** What happens, as it happens: the numbers now and then, and the events between them. */
-const streamed = (source: Source.Source, every: Duration.DurationInput) => {
-  const state = Effect.zipWith(Effect.either(source.views), steadyMillis, (views, at) =>
-    views._tag === "Right"
-      ? message("state", { at, caches: views.right })
-      : message("failed", { at, error: views.left.message })
+/** The numbers at this moment, as pages are told of them. */
+const look = ({ breakers, views }: Source.Source): Effect.Effect<Uint8Array> =>
+  Effect.map(Effect.all([Effect.either(views), breakers, steadyMillis]), ([found, open, at]) =>
+    found._tag === "Right"
+      ? message("state", { at, caches: found.right, breakers: open })
+      : message("failed", { at, error: found.left.message })
   )
-  const states = Stream.repeatEffectWithSchedule(state, Schedule.spaced(every))
+
+/** What happens, as it happens: the numbers now and then, and the events between them. */
+const streamed = (source: Source.Source, looked: Effect.Effect<Uint8Array>, every: Duration.DurationInput) => {
+  // of two looks of this page both may find the same one of all pages
+  const states = Stream.changesWith(
+    Stream.repeatEffectWithSchedule(looked, Schedule.spaced(every)),
+    (before, now) => before === now
+  )
   // an Error says of itself what it is; its stack and cause are nobody's business here
   const events = Stream.map(source.events, (event) =>
     message("happened", { ...event, ...("error" in event ? { error: event.error.message } : {}) })
@@ -140,9 +147,20 @@ const streamed = (source: Source.Source, every: Duration.DurationInput) => {
   return Stream.merge(states, events)
 }
 
-const routes = (source: Source.Source, options: Options) => {
-  const rules = rulesOf(options)
+/** One look serves all who have the page open: over a store it is a walk through all that is there. */
+const routed = (source: Source.Source, options: Options): Effect.Effect<HttpRouter.HttpRouter> => {
   const every = options.every ?? "1 second"
+  return Effect.map(Effect.cachedWithTTL(look(source), every), (looked) =>
+    routes(source, options, () => streamed(source, looked, every))
+  )
+}
+
+const routes = (
+  source: Source.Source,
+  options: Options,
+  live: () => Stream.Stream<Uint8Array>
+): HttpRouter.HttpRouter => {
+  const rules = rulesOf(options)
   const answering = <E extends Asked, R>(
     answer: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
   ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | HttpServerRequest.HttpServerRequest> =>
@@ -169,7 +187,7 @@ const routes = (source: Source.Source, options: Options) => {
       "/api/live",
       answering(
         Effect.sync(() =>
-          HttpServerResponse.stream(streamed(source, every), {
+          HttpServerResponse.stream(live(), {
             contentType: "text/event-stream",
             headers: Headers.fromInput(Guard.headers)
           })
@@ -182,6 +200,12 @@ const routes = (source: Source.Source, options: Options) => {
         Effect.flatMap(HttpServerRequest.schemaSearchParams(Limited), ({ cache, limit }) =>
           Effect.map(source.keys(cache, Math.max(1, Math.min(mostKeys, limit))), json)
         )
+      )
+    ),
+    HttpRouter.get(
+      "/api/tags",
+      answering(
+        Effect.flatMap(HttpServerRequest.schemaSearchParams(Named), ({ cache }) => Effect.map(source.tags(cache), json))
       )
     ),
     HttpRouter.get(
@@ -251,7 +275,7 @@ const routes = (source: Source.Source, options: Options) => {
 export const make = (options: Options = {}): Effect.Effect<HttpRouter.HttpRouter, CacheError.InvalidConfig> =>
   Effect.zipRight(
     check(options),
-    Effect.map(Source.ofProgram(options.values ?? true), (source) => routes(source, options))
+    Effect.flatMap(Source.ofProgram(options.values ?? true), (source) => routed(source, options))
   )
 
 /**
@@ -264,4 +288,4 @@ export const over = (
   admin: StoreAdmin.Service,
   options: Options = {}
 ): Effect.Effect<HttpRouter.HttpRouter, CacheError.InvalidConfig> =>
-  Effect.as(check(options), routes(Source.ofStore(admin, options.values ?? true), options))
+  Effect.zipRight(check(options), routed(Source.ofStore(admin, options.values ?? true), options))

@@ -3,6 +3,8 @@ import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Metric from "effect/Metric"
+import * as MetricState from "effect/MetricState"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as CacheAdmin from "../CacheAdmin.js"
@@ -14,6 +16,7 @@ import { steadyMillis } from "../internal/steady.js"
 import * as CacheAnalytics from "../observe/CacheAnalytics.js"
 import * as CacheEvents from "../observe/CacheEvents.js"
 import * as CacheStats from "../observe/CacheStats.js"
+import * as Families from "../observe/internal/families.js"
 import type * as StoreAdmin from "../StoreAdmin.js"
 
 export type Failure = CacheError.InvalidConfig | CacheError.StoreFailure
@@ -51,6 +54,17 @@ export interface Entry {
   readonly value: string | undefined
 }
 
+export interface Breaker {
+  readonly store: string
+  readonly isOpen: boolean
+}
+
+/** A tag, or a group, as people call it, and how many entries have it. */
+export interface Tag {
+  readonly tag: string
+  readonly entries: number
+}
+
 export interface Removal {
   readonly keys: ReadonlyArray<string>
   readonly tags: ReadonlyArray<string>
@@ -61,7 +75,11 @@ export interface Removal {
 export interface Source {
   readonly title: string
   readonly views: Effect.Effect<ReadonlyArray<View>, Failure>
+  /** Stores with a breaker, and whether they are left alone at the moment. */
+  readonly breakers: Effect.Effect<ReadonlyArray<Breaker>>
   readonly keys: (cache: string, limit: number) => Effect.Effect<ReadonlyArray<string>, Failure>
+  /** The tags that most of the entries have. */
+  readonly tags: (cache: string) => Effect.Effect<ReadonlyArray<Tag>, Failure>
   readonly entry: (cache: string, key: string) => Effect.Effect<Entry, Failure>
   readonly invalidate: (cache: string, removal: Removal) => Effect.Effect<void, Failure>
   readonly clear: (cache: string) => Effect.Effect<number, Failure>
@@ -131,6 +149,33 @@ const valueIn = (entry: CacheStore.Inspection<unknown, unknown>["entry"]): strin
     onFailure: (cause) => `a failure that is kept: ${shortened(Cause.pretty(cause))}`
   })
 
+/** What breakers keep as a metric, whether anybody exports it or not; see `CacheStore.circuitBreaker`. */
+const breakers: Effect.Effect<ReadonlyArray<Breaker>> = Effect.map(Metric.snapshot, (pairs) =>
+  pairs.flatMap(({ metricKey, metricState }) => {
+    const store = metricKey.tags.find(({ key }) => key === "store")?.value
+    return metricKey.name === Families.breakerOpen && store !== undefined && MetricState.isGaugeState(metricState)
+      ? [{ store, isOpen: Number(metricState.value) > 0 }]
+      : []
+  })
+)
+
+/** Entries whose tags are looked at, and tags that are shown. */
+const mostTagged = 10_000
+const mostTags = 20
+
+const tagsOf = <E>(entries: Stream.Stream<ReadonlyArray<string>, E>): Effect.Effect<ReadonlyArray<Tag>, E> =>
+  Effect.map(
+    Stream.runFold(Stream.take(entries, mostTagged), new Map<string, number>(), (counts, tags) => {
+      for (const tag of tags) counts.set(tag, (counts.get(tag) ?? 0) + 1)
+      return counts
+    }),
+    (counts) =>
+      [...counts]
+        .sort(([a, one], [b, other]) => other - one || (a < b ? -1 : 1))
+        .slice(0, mostTags)
+        .map(([tag, entries]) => ({ tag: showTag(tag), entries }))
+  )
+
 /** The caches that are built under `CacheStats.layer`, or what has it in itself. */
 export const ofProgram = (values: boolean): Effect.Effect<Source> =>
   Effect.gen(function* () {
@@ -147,6 +192,8 @@ export const ofProgram = (values: boolean): Effect.Effect<Source> =>
       }),
       keys: (cache, limit) =>
         Effect.map(Stream.runCollect(Stream.take(admin.keys(cache), limit)), Chunk.toReadonlyArray),
+      breakers,
+      tags: (cache) => tagsOf(Stream.map(admin.entries(cache), ({ entry }) => entry.tags)),
       entry: (cache, key) =>
         Effect.map(admin.explain(cache, key), ({ reasons, tiers, verdict }) => {
           const entry = tiers.find((tier) => tier.entry !== undefined)?.entry
@@ -227,6 +274,8 @@ export const ofStore = (admin: StoreAdmin.Service, values: boolean): Source => (
       admin.inspect(cache, key),
       Option.match({ onNone: () => absent, onSome: (found) => inspected(found, values) })
     ),
+  breakers: Effect.succeed([]),
+  tags: (cache) => tagsOf(Stream.map(admin.items(cache), ({ tags }) => tags)),
   invalidate: (cache, { everything, groups, keys, tags }) =>
     Effect.gen(function* () {
       const fences = [...tags, ...groups.map(groupTag)]

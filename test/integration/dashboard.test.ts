@@ -3,9 +3,19 @@ import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
-import { Cache, CacheAnalytics, CacheError, CacheEvents, CacheStats, MemoryStore, StoreAdmin } from "effect-larder"
+import {
+  Cache,
+  CacheAnalytics,
+  CacheError,
+  CacheEvents,
+  CacheStats,
+  CacheStore,
+  MemoryStore,
+  StoreAdmin
+} from "effect-larder"
 import * as CacheDashboard from "effect-larder/CacheDashboard"
 import * as SqliteStore from "effect-larder/SqliteStore"
+import { FaultyStore } from "effect-larder/testing"
 import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
 import { createServer, request } from "node:http"
 import { join } from "node:path"
@@ -77,6 +87,33 @@ const ask = (
       })
   )
 
+interface State {
+  readonly at: number
+  readonly breakers: ReadonlyArray<{ readonly store: string; readonly isOpen: boolean }>
+}
+
+/** The first states that a page is told of. */
+const states = (port: number, count: number): Effect.Effect<ReadonlyArray<State>> =>
+  Effect.promise(
+    () =>
+      new Promise((resolve, reject) => {
+        let text = ""
+        const sent = request({ port, host: "127.0.0.1", path: "/caches/api/live", agent: false }, (response) => {
+          response.setEncoding("utf8").on("data", (chunk) => {
+            text += String(chunk)
+            const all = [...text.matchAll(/^event: state\ndata: (.*)\n\n/gm)].map(
+              ([, data]) => JSON.parse(data!) as State
+            )
+            if (all.length < count) return
+            sent.destroy()
+            resolve(all.slice(0, count))
+          })
+        })
+        sent.on("error", reject)
+        sent.end()
+      })
+  )
+
 const jsonIn = ({ text }: Answer): unknown => JSON.parse(text)
 const mine = { authorization: `Bearer ${secret}`, "content-type": "application/json" }
 
@@ -124,6 +161,59 @@ describe("CacheDashboard", () => {
       assert.strictEqual(cache?.hottest[0]?.key, "ada")
       assert.include(cache?.advice.join(), "one key has")
     }).pipe(Effect.provide(Layer.provideMerge(layer, CacheAnalytics.layer)))
+  )
+
+  it.scopedLive("tells which tags entries have, and which stores are left alone", () =>
+    Effect.gen(function* () {
+      const { port } = yield* program()
+      assert.deepStrictEqual(jsonIn(yield* ask(port, "/api/tags?cache=shop/users")), [
+        { tag: "tag letter:<", entries: 1 },
+        { tag: "tag letter:a", entries: 1 },
+        { tag: "tag letter:b", entries: 1 }
+      ])
+      assert.strictEqual((yield* ask(port, "/api/tags?cache=none")).status, 404)
+      const broken = FaultyStore.over(SqliteStore.layerMemory).pipe(CacheStore.circuitBreaker({ failures: 1 }))
+      yield* Effect.provide(
+        Effect.gen(function* () {
+          const faults = yield* FaultyStore.Faults
+          const cache = yield* Cache.make("broken", {
+            key: Schema.String,
+            success: Schema.Number,
+            lookup: () => Effect.succeed(1)
+          })
+          const failure = new CacheError.StoreTimeout({ store: "far", operation: "get", millis: 50 })
+          yield* faults.break({ _tag: "Fail", failure })
+          yield* cache.get("a")
+        }),
+        broken
+      )
+      const [state] = yield* states(port, 1)
+      assert.deepInclude(state?.breakers ?? [], { store: "SqliteStore", isOpen: true })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("looks once for all who have the page open", () =>
+    Effect.gen(function* () {
+      const store = yield* Layer.build(SqliteStore.layerMemory)
+      const admin = yield* Effect.provide(StoreAdmin.make(), store)
+      let looks = 0
+      const counted = {
+        ...admin,
+        list: Effect.zipRight(
+          Effect.sync(() => looks++),
+          admin.list
+        )
+      }
+      const port = yield* served(CacheDashboard.over(counted, { every: "100 millis" }))
+      const seen = yield* Effect.all([states(port, 5), states(port, 5), states(port, 5)], { concurrency: 3 })
+      for (const page of seen) {
+        const moments = page.map(({ at }) => at)
+        assert.deepStrictEqual(moments, [...new Set(moments)], "no look is told twice")
+      }
+      // by themselves they would have been fifteen
+      assert.isAtLeast(looks, 5)
+      assert.isAtMost(looks, 9)
+    }).pipe(Effect.provide(CacheStats.layer))
   )
 
   it.scopedLive("shows no values if it is not to", () =>

@@ -120,6 +120,32 @@ const keyLine = (said, key) => {
   return item
 }
 
+const showTiers = (tiers) => {
+  $("tiers").replaceChildren(
+    ...tiers.map(({ bytes, entries, store }, tier) =>
+      keyLine(`tier ${tier + 1}`, `${store}: ${format.count(entries)} entries, ${format.bytes(bytes)}`)
+    )
+  )
+}
+
+const showTags = async (name) => {
+  const tags = await api.get("tags", { cache: name }).catch(() => [])
+  if (name !== chosen) return
+  $("tags").replaceChildren(...tags.map(({ entries, tag }) => keyLine(format.count(entries), tag)))
+  $("no-tags").hidden = tags.length > 0
+}
+
+/** Of stores that have one; an open one is worth a look. */
+const showBreakers = (breakers) => {
+  $("breakers").hidden = breakers.length === 0
+  const lines = breakers.map(({ isOpen, store }) => {
+    const line = keyLine(isOpen ? "left alone: its breaker is open" : "breaker closed", store)
+    line.dataset.open = String(isOpen)
+    return line
+  })
+  $("breakers").replaceChildren(...lines)
+}
+
 const showFlights = (flights) => {
   $("flights").replaceChildren(
     ...flights.map(({ key, millis, waiters }) => keyLine(`${format.duration(millis)}, ${waiters} waiting`, key))
@@ -150,6 +176,7 @@ const showDetail = () => {
     ...cache.tiers.map((_, tier) => history.map((one) => one.cache.tiers[tier]?.entries ?? null))
   ])
   showFlights(cache.flights)
+  showTiers(cache.tiers)
   showAnalysed(cache)
   if (cache.stats === undefined) return
   charts.outcomes.show([at, ...outcomes.map((_, outcome) => each.map((one) => one[outcome]))])
@@ -170,6 +197,7 @@ const choose = async (name) => {
   $("entry").replaceChildren()
   showRows(last)
   showDetail()
+  void showTags(name)
   try {
     const keys = await api.get("keys", { cache: name, limit: 200 })
     $("keys").replaceChildren(...keys.map((key) => Object.assign(document.createElement("option"), { value: key })))
@@ -273,6 +301,7 @@ api.live({
     remember(state)
     last = state.caches
     showTotals(last)
+    showBreakers(state.breakers)
     if (chosen === undefined || !histories.has(chosen))
       void (last[0] && choose([...last].sort((a, b) => (a.name < b.name ? -1 : 1))[0].name))
     showRows(last)

@@ -13,6 +13,7 @@ import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
 import * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
+import * as Families from "../../observe/internal/families.js"
 import { steadyMillis } from "../steady.js"
 import { tell } from "../tell.js"
 import { Owed } from "./owed.js"
@@ -35,7 +36,7 @@ interface Open {
 }
 
 /** Told when it changes, which is seldom. */
-const openGauge = Metric.gauge("cache_store_breaker_open", {
+const openGauge = Metric.gauge(Families.breakerOpen, {
   description: "Whether a store is left alone, because it has failed: 1, or else 0."
 })
 

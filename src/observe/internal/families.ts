@@ -35,6 +35,9 @@ export const help: Readonly<Record<string, string>> = {
   cache_store_errors_total: "Operations of stores that failed, by store and operation."
 }
 
+/** What breakers keep themselves: 1 while a store is left alone. */
+export const breakerOpen = "cache_store_breaker_open"
+
 /** Seconds: the upper bounds of the buckets of `cache_store_duration_seconds`. */
 export const storeBounds: ReadonlyArray<number> = [
   0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
