@@ -91,7 +91,7 @@ const envelopeProblem = (view: DataView, bytes: Uint8Array): string | undefined 
   if (bytes.length < fixedSize + checksum.size) return `${bytes.length} bytes are too few for an envelope`
   if (view.getUint32(0, true) !== magic) return "not an envelope: other magic"
   if (view.getUint8(4) !== version) return `format version ${view.getUint8(4)}, this reader knows ${version}`
-  if (!checksum.matches(bytes, bytes.length - checksum.size)) return "checksum differs"
+  if (!checksum.matches(view, bytes.length - checksum.size)) return "checksum differs"
   if ((view.getUint8(5) & ~(failedFlag | keyTextFlag)) !== 0) return `unknown flags ${view.getUint8(5)}`
   if (view.getUint16(6, true) !== 0) return `reserved bytes are ${view.getUint16(6, true)}`
   return undefined
@@ -312,7 +312,10 @@ export const make = <A, E = never>(options: {
   let olderDigests: ReadonlyArray<Uint8Array> | undefined
   /** The codec of values that bytes were written with, if it is one that is known. */
   const writerOf = (bytes: Uint8Array): Codec.Codec<A> | undefined => {
-    const isOf = (one: Uint8Array): boolean => one.every((byte, i) => byte === bytes[8 + i])
+    const isOf = (one: Uint8Array): boolean => {
+      for (let i = 0; i < fingerprint.size; i++) if (one[i] !== bytes[8 + i]) return false
+      return true
+    }
     if (isOf(identity())) return success
     olderDigests ??= older.map(identityWith)
     return older[olderDigests.findIndex(isOf)]

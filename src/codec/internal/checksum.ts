@@ -29,15 +29,17 @@ const avalanche = (h: number): number => {
 }
 
 /** Up to four bytes at `at`, little-endian, never past `end`. */
-const partial = (bytes: Uint8Array, at: number, end: number): number => {
+const partial = (view: DataView, at: number, end: number): number => {
   let word = 0
-  for (let i = Math.min(at + 4, end) - 1; i >= at; i--) word = (word << 8) | (bytes[i] ?? 0)
+  for (let i = Math.min(at + 4, end) - 1; i >= at; i--) word = (word << 8) | view.getUint8(i)
   return word
 }
 
-/** The checksum of the first `length` bytes, as four words. */
-export const of = (bytes: Uint8Array, length: number, seed = 0): readonly [number, number, number, number] => {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, length)
+/** What was computed last, so that nothing is made for it each time: it is taken before anything else is computed. */
+const words = new Int32Array(4)
+
+/** The checksum of the first `length` bytes that a view shows, as four words that are good until the next one. */
+const compute = (view: DataView, length: number, seed: number): Int32Array => {
   const blocks = length - (length % 16)
   let h1 = seed | 0
   let h2 = h1
@@ -53,27 +55,38 @@ export const of = (bytes: Uint8Array, length: number, seed = 0): readonly [numbe
     h4 ^= mix4(view.getInt32(i + 12, true))
     h4 = (Math.imul((rotl(h4, 13) + h1) | 0, 5) + 0x32ac3b17) | 0
   }
-  h1 = h1 ^ mix1(partial(bytes, blocks, length)) ^ length
-  h2 = h2 ^ mix2(partial(bytes, blocks + 4, length)) ^ length
-  h3 = h3 ^ mix3(partial(bytes, blocks + 8, length)) ^ length
-  h4 = h4 ^ mix4(partial(bytes, blocks + 12, length)) ^ length
+  h1 = h1 ^ mix1(partial(view, blocks, length)) ^ length
+  h2 = h2 ^ mix2(partial(view, blocks + 4, length)) ^ length
+  h3 = h3 ^ mix3(partial(view, blocks + 8, length)) ^ length
+  h4 = h4 ^ mix4(partial(view, blocks + 12, length)) ^ length
   h1 = (h1 + h2 + h3 + h4) | 0
   h2 = avalanche((h2 + h1) | 0)
   h3 = avalanche((h3 + h1) | 0)
   h4 = avalanche((h4 + h1) | 0)
   h1 = avalanche(h1)
   h1 = (h1 + h2 + h3 + h4) | 0
-  return [h1, (h2 + h1) | 0, (h3 + h1) | 0, (h4 + h1) | 0]
+  words[0] = h1
+  words[1] = h2 + h1
+  words[2] = h3 + h1
+  words[3] = h4 + h1
+  return words
 }
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** The checksum of the first `length` bytes, as four words. */
+export const of = (bytes: Uint8Array, length: number, seed = 0): ReadonlyArray<number> =>
+  Array.from(compute(viewOf(bytes), length, seed))
 
 /** Writes the checksum of everything before `at` at `at`. */
 export const write = (bytes: Uint8Array, at: number): void => {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  of(bytes, at).forEach((word, i) => view.setInt32(at + 4 * i, word, true))
+  const view = viewOf(bytes)
+  compute(view, at, 0).forEach((word, i) => view.setInt32(at + 4 * i, word, true))
 }
 
 /** Whether the checksum at `at` is that of everything before it. */
-export const matches = (bytes: Uint8Array, at: number): boolean => {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return of(bytes, at).every((word, i) => view.getInt32(at + 4 * i, true) === word)
+export const matches = (view: DataView, at: number): boolean => {
+  const found = compute(view, at, 0)
+  for (let i = 0; i < 4; i++) if (view.getInt32(at + 4 * i, true) !== found[i]) return false
+  return true
 }
