@@ -445,6 +445,14 @@ describe.skipIf(!Browser.isThere)("CacheDashboard in a browser", () => {
             .first()
             .waitFor()
           await page.waitForFunction(() => document.querySelector("#rows td:nth-child(6)")?.textContent === "4")
+          // rows have changed since, and taken the focus from nobody
+          assert.strictEqual(await page.evaluate(() => document.activeElement?.textContent), "shop/users")
+          assert.deepStrictEqual(await page.locator("#tags li").allInnerTexts(), [
+            "1tag letter:<",
+            "1tag letter:a",
+            "1tag letter:b"
+          ])
+          assert.match(await page.locator("#tiers").innerText(), /^tier 1MemoryStore: 4 entries, /)
           assert.isFalse(before.equals(await page.locator("#chart-outcomes canvas").screenshot()))
 
           // markup is text, by keyboard alone

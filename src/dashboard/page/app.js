@@ -83,7 +83,7 @@ const rowOf = (name) => {
   return row
 }
 
-/** Rows are changed, not made anew: whoever has the focus on one keeps it. */
+/** Rows are changed, not made anew, and their buttons never taken out: whoever has the focus on one, or the mouse, keeps it. */
 const showRows = (caches) => {
   const rows = new Map([...$("rows").children].map((row) => [row.dataset.cache, row]))
   const shown = [...caches]
@@ -93,8 +93,8 @@ const showRows = (caches) => {
       const { gets, ratio } = present(histories.get(cache.name))
       const { stats } = cache
       row.setAttribute("aria-current", String(cache.name === chosen))
-      row.replaceChildren(
-        row.firstElementChild,
+      while (row.childElementCount > 1) row.lastElementChild.remove()
+      row.append(
         cell(cache.tiers.map(({ store }) => store).join(" > ")),
         cell(stats === undefined ? "" : format.percent(ratio), "number"),
         cell(stats === undefined ? "" : format.rate(gets), "number"),
