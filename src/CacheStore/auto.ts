@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
 import type * as CacheEntry from "../CacheEntry.js"
 import * as CacheError from "../CacheError.js"
 import type * as Codec from "../codec/Codec.js"
@@ -13,6 +14,7 @@ import * as Auto from "../internal/store/auto.js"
 import * as Layers from "../internal/store/layers.js"
 import * as Store from "../internal/store/service.js"
 import { steadyMillis } from "../internal/steady.js"
+import { tell } from "../internal/tell.js"
 import { CacheStore, context, Persistent, type RegionOptions, type Service, Shared } from "./contract.js"
 
 /**
@@ -153,7 +155,11 @@ const placing =
       const bytes = codec === undefined ? undefined : (yield* codec.encode(entry)).length
       const kind = codec === undefined ? "reference" : "bytes"
       const { choice, reasons } = select({ bytes, kind, lifetime: entry.staleUntil - now }, candidates)
-      yield* Effect.logDebug(`larder: ${choice} for an entry, which ${reasons.join(", ")}`)
+      yield* tell({
+        level: LogLevel.Debug,
+        message: `${choice} for an entry, which ${reasons.join(", ")}`,
+        about: { store: choice }
+      })
       return candidates.findIndex(({ name }) => name === choice)
     })
 

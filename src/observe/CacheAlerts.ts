@@ -12,6 +12,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
 import * as PubSub from "effect/PubSub"
 import * as Schedule from "effect/Schedule"
@@ -20,6 +21,7 @@ import * as Stream from "effect/Stream"
 import type * as CacheError from "../CacheError.js"
 import * as Check from "../internal/options.js"
 import { steadyMillis } from "../internal/steady.js"
+import { tell } from "../internal/tell.js"
 import * as CacheStats from "./CacheStats.js"
 
 /**
@@ -305,9 +307,11 @@ const heard = (alert: Alert): Effect.Effect<void> =>
       active.pipe(Metric.tagged("rule", alert.rule), Metric.tagged("cache", alert.cache)),
       alert.status === "raised" ? 1 : 0
     ),
-    alert.status === "raised"
-      ? Effect.logWarning(`larder: ${alert.message}`)
-      : Effect.logInfo(`larder: ${alert.message}`)
+    tell({
+      level: alert.status === "raised" ? LogLevel.Warning : LogLevel.Info,
+      message: alert.message,
+      about: { cache: alert.cache, rule: alert.rule }
+    })
   )
 
 /**

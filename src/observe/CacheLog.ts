@@ -209,7 +209,11 @@ export const layerFile = (
                   isWell = false
                   // the other loggers hear it; this one cannot tell that it cannot tell
                   return isNew
-                    ? Effect.logWarning(`larder: the log ${options.filename} cannot be written: ${message}`)
+                    ? tell({
+                        level: LogLevel.Warning,
+                        message: `the log ${options.filename} cannot be written: ${message}`,
+                        about: { path: options.filename }
+                      })
                     : Effect.void
                 })
             })
@@ -220,7 +224,7 @@ export const layerFile = (
 const percent = (part: number): string => `${(100 * part).toFixed(1)} %`
 
 const lineOf = (stats: CacheStats.CacheStats): string =>
-  `larder: ${stats.name}: ${stats.gets} gets, ${percent(stats.hitRatio)} hits, ${stats.loads} loads` +
+  `${stats.name}: ${stats.gets} gets, ${percent(stats.hitRatio)} hits, ${stats.loads} loads` +
   ` (${stats.loadFailures} failed, mean ${stats.meanLoadMillis.toFixed(1)} ms, p95 ${stats.loadPercentile(0.95).toFixed(1)} ms)`
 
 /**
@@ -247,24 +251,28 @@ export const layerSummary = (
       yield* Check.check({ ...options }, { every: Check.positiveDuration })
       const { caches } = yield* CacheStats.Registry
       const seen = new WeakMap<CacheStats.Registered, CacheStats.CacheStats>()
-      const tell = (cache: CacheStats.Registered): Effect.Effect<void> =>
+      const summarize = (cache: CacheStats.Registered): Effect.Effect<void> =>
         Effect.flatMap(cache.stats, (now) => {
           const before = seen.get(cache)
           seen.set(cache, now)
           const since = before === undefined ? now : CacheStats.diff(now, before)
           return since.gets === 0
             ? Effect.void
-            : Effect.annotateLogs(Effect.logInfo(lineOf(since)), {
-                cache: since.name,
-                gets: since.gets,
-                hitRatio: since.hitRatio,
-                loads: since.loads,
-                ...(since.loads === 0 ? {} : { p95: since.loadPercentile(0.95) }),
-                entries: Math.max(0, ...since.tiers.map((tier) => tier.entries)),
-                bytes: Math.max(0, ...since.tiers.map((tier) => tier.bytes))
+            : tell({
+                level: LogLevel.Info,
+                message: lineOf(since),
+                about: {
+                  cache: since.name,
+                  gets: since.gets,
+                  hitRatio: since.hitRatio,
+                  loads: since.loads,
+                  p95: since.loads === 0 ? undefined : since.loadPercentile(0.95),
+                  entries: Math.max(0, ...since.tiers.map((tier) => tier.entries)),
+                  bytes: Math.max(0, ...since.tiers.map((tier) => tier.bytes))
+                }
               })
         })
-      const all = Effect.flatMap(caches, (known) => Effect.forEach(known, tell, { discard: true }))
+      const all = Effect.flatMap(caches, (known) => Effect.forEach(known, summarize, { discard: true }))
       yield* Effect.forkScoped(Effect.schedule(all, Schedule.spaced(every)))
     })
   )

@@ -25,6 +25,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import type * as Schema from "effect/Schema"
@@ -33,6 +34,7 @@ import * as Cache from "../Cache.js"
 import type * as CacheError from "../CacheError.js"
 import type * as CachePolicy from "../CachePolicy.js"
 import type * as CacheStore from "../CacheStore.js"
+import { tell } from "../internal/tell.js"
 import type * as CacheStats from "../observe/CacheStats.js"
 
 /**
@@ -97,17 +99,19 @@ export const make = <A, E, R, R2, IA = unknown>(
       ...(policy === undefined ? {} : { policy })
     })
     let lastFailure: Option.Option<Cause.Cause<E>> = Option.none()
-    const tell = (exit: Exit.Exit<A, E>): Effect.Effect<void> => {
+    const heard = (exit: Exit.Exit<A, E>): Effect.Effect<void> => {
       const wasWell = Option.isNone(lastFailure)
       lastFailure = Exit.isFailure(exit) ? Option.some(exit.cause) : Option.none()
       return Exit.isFailure(exit) && wasWell
-        ? Effect.logWarning(
-            `larder: '${name}' keeps its value, for it could not be refreshed`,
-            Cause.pretty(exit.cause)
-          )
+        ? tell({
+            level: LogLevel.Warning,
+            message: `'${name}' keeps its value, for it could not be refreshed`,
+            about: { cache: name },
+            more: [Cause.pretty(exit.cause)]
+          })
         : Effect.void
     }
-    const tried = <E2>(get: Effect.Effect<A, E2 & E>) => Effect.tap(Effect.exit(get), tell)
+    const tried = <E2>(get: Effect.Effect<A, E2 & E>) => Effect.tap(Effect.exit(get), heard)
     const again = tried(cache.refresh(undefined))
     // what a store has kept from another life is good enough to begin with
     yield* Effect.forkScoped(

@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type * as CacheContext from "../../CacheContext.js"
@@ -11,6 +12,7 @@ import * as CacheConfig from "../../CacheConfig.js"
 import type * as CacheError from "../../CacheError.js"
 import * as CacheStore from "../../CacheStore.js"
 import * as CacheEvents from "../../observe/CacheEvents.js"
+import { tell } from "../tell.js"
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
@@ -62,7 +64,12 @@ const close = (
       onFailure: (cause) => {
         const reason = Cause.pretty(cause)
         events.publish({ _tag: "ReleaseFailed", store, reason })
-        return Effect.logWarning(`larder: the temporary store ${store} was not released cleanly`, cause)
+        return tell({
+          level: LogLevel.Warning,
+          message: `the temporary store ${store} was not released cleanly`,
+          about: { store, operation: "close" },
+          more: [cause]
+        })
       }
     })
   )

@@ -10,11 +10,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import * as Cache from "../../Cache.js"
 import type * as CacheError from "../../CacheError.js"
 import * as CacheStore from "../../CacheStore.js"
+import { tell } from "../../internal/tell.js"
 import type { Options, ScopedCache } from "../ScopedCache.js"
 import * as MemoryStore from "../../store/MemoryStore.js"
 
@@ -77,7 +79,7 @@ class Leases<A> {
   endSoon(lease: Lease<A>): void {
     const fiber = Runtime.runFork(this.runtime)(
       Effect.catchAllCause(this.end(lease), (cause) =>
-        Effect.logError("larder: a resource could not be released", cause)
+        tell({ level: LogLevel.Error, message: "a resource could not be released", about: {}, more: [cause] })
       )
     )
     this.releasing.add(fiber)
