@@ -91,7 +91,7 @@ const envelopeProblem = (view: DataView, bytes: Uint8Array): string | undefined 
   if (bytes.length < fixedSize + checksum.size) return `${bytes.length} bytes are too few for an envelope`
   if (view.getUint32(0, true) !== magic) return "not an envelope: other magic"
   if (view.getUint8(4) !== version) return `format version ${view.getUint8(4)}, this reader knows ${version}`
-  if (!checksum.matches(view, bytes.length - checksum.size)) return "checksum differs"
+  if (!checksum.matches(bytes, bytes.length - checksum.size)) return "checksum differs"
   if ((view.getUint8(5) & ~(failedFlag | keyTextFlag)) !== 0) return `unknown flags ${view.getUint8(5)}`
   if (view.getUint16(6, true) !== 0) return `reserved bytes are ${view.getUint16(6, true)}`
   return undefined
