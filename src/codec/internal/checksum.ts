@@ -75,8 +75,10 @@ const compute = (view: DataView, length: number, seed: number): Int32Array => {
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** The checksum of the first `length` bytes, as four words. */
-export const of = (bytes: Uint8Array, length: number, seed = 0): ReadonlyArray<number> =>
-  Array.from(compute(viewOf(bytes), length, seed))
+export const of = (bytes: Uint8Array, length: number, seed = 0): readonly [number, number, number, number] => {
+  const [a = 0, b = 0, c = 0, d = 0] = compute(viewOf(bytes), length, seed)
+  return [a, b, c, d]
+}
 
 /** Writes the checksum of everything before `at` at `at`. */
 export const write = (bytes: Uint8Array, at: number): void => {
