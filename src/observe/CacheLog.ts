@@ -99,14 +99,33 @@ class Rotation {
     })
   }
 
-  /** Written at its end; put aside first if it would become too large. */
+  /** Written at its end; put aside first if it would become too large. Many lines that come at once are no exception. */
   write(lines: ReadonlyArray<string>): Effect.Effect<void, PlatformError> {
     return Effect.gen(this, function* () {
-      const bytes = new TextEncoder().encode(lines.map((line) => `${line}\n`).join(""))
-      if (this.size > 0 && this.size + bytes.length > this.settings.maxBytes) yield* this.rotate
-      yield* this.fs.writeFile(this.settings.filename, bytes, { flag: "a" })
-      this.size += bytes.length
+      let waiting = ""
+      let bytes = 0
+      for (const line of lines) {
+        const length = new TextEncoder().encode(line).length + 1
+        if (this.size + bytes > 0 && this.size + bytes + length > this.settings.maxBytes) {
+          yield* this.append(waiting, bytes)
+          yield* this.rotate
+          waiting = ""
+          bytes = 0
+        }
+        waiting += `${line}\n`
+        bytes += length
+      }
+      yield* this.append(waiting, bytes)
     })
+  }
+
+  private append(text: string, bytes: number): Effect.Effect<void, PlatformError> {
+    return bytes === 0
+      ? Effect.void
+      : Effect.map(
+          this.fs.writeFile(this.settings.filename, new TextEncoder().encode(text), { flag: "a" }),
+          () => void (this.size += bytes)
+        )
   }
 
   private get rotate(): Effect.Effect<void, PlatformError> {

@@ -78,6 +78,26 @@ describe("CacheLog.layerFile", () => {
   )
 
   it.scopedLive(
+    "lines that are written together are divided among files, and one that is too long has a file of its own",
+    () =>
+      Effect.gen(function* () {
+        const { close, filename, log, names } = yield* logging({ maxBytes: 600, gzip: false })
+        const all = [...Array.from({ length: 9 }, (_, n) => `line ${n} ${"é".repeat(20)}`), "x".repeat(1_000), "last"]
+        for (const text of all) yield* log(text)
+        yield* close
+        const texts = names().map((name) => fs.readFileSync(join(filename, "..", name)))
+        assert.isAbove(texts.length, 3)
+        for (const text of texts) {
+          assert.isTrue(text.length <= 600 || messagesIn(text.toString()).length === 1, `${text.length} bytes`)
+        }
+        assert.sameMembers(
+          texts.flatMap((text) => messagesIn(text.toString())),
+          all
+        )
+      }).pipe(quiet)
+  )
+
+  it.scopedLive(
     "keeps what is young and few enough, touches nobody else's files, and goes on with a file that is there",
     () =>
       Effect.gen(function* () {
