@@ -222,11 +222,15 @@ describe("SqliteStore: a file that is not, or no longer, a cache", () => {
         [Tables.readOne]: () => "b",
         [Tables.readMany]: () => JSON.stringify(["b", "a", "c"])
       }
+      const { reading } = connection
+      const other = (sql: string, asked: unknown) => exchanged[sql]?.(asked) ?? asked
       const confused = yield* Engine.make(
         {
           ...connection,
-          first: (sql, [asked, ...others]) => connection.first(sql, [exchanged[sql]?.(asked) ?? asked, ...others]),
-          execute: (sql, [asked, ...others]) => connection.execute(sql, [exchanged[sql]?.(asked) ?? asked, ...others])
+          reading: {
+            first: (sql, asked, ...others) => reading.first(sql, other(sql, asked), ...others),
+            all: (sql, asked, ...others) => reading.all(sql, other(sql, asked), ...others)
+          }
         },
         "test"
       )

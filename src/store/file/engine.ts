@@ -159,6 +159,7 @@ class Region {
 
   /** Files of what is off the shelf, unless it is there again by then. */
   removeFiles(items: ReadonlyArray<Item>, operation: string): Effect.Effect<void, CacheError.StoreError> {
+    if (items.length === 0) return Effect.void
     return Effect.forEach(
       items,
       ({ name }) =>
@@ -238,7 +239,9 @@ export const make = (
 
       setMany: (rows) =>
         Effect.zipRight(
-          Effect.forEach(rows, (row) => region.write(row), { concurrency, discard: true }),
+          rows.length === 1
+            ? region.write(rows[0]!)
+            : Effect.forEach(rows, (row) => region.write(row), { concurrency, discard: true }),
           // that room could not be made is no reason to say that nothing was written
           Effect.flatMap(steadyMillis, (now) => Effect.ignore(region.tidy(now, rows.length)))
         ),

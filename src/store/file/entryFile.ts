@@ -51,10 +51,7 @@ export const encode = (
       // JSON has no Infinity, and escapes what UTF-8 could not hold
       const until = reclaimAt === Infinity ? null : reclaimAt
       const head = Buffer.from(`${JSON.stringify(["larder", 1, marked, incarnation, epoch, until, form, key, tags])}\n`)
-      const all = new Uint8Array(head.byteLength + body.byteLength)
-      all.set(head)
-      all.set(body, head.byteLength)
-      return all
+      return Buffer.concat([head, body])
     }
   )
 

@@ -21,8 +21,8 @@ import * as Statements from "./statements.js"
 
 export interface Connection {
   readonly execute: Statements.Execute
-  /** Asks for one row, outside of transactions and within `run`. */
-  readonly first: Reading.First
+  /** Asks, outside of transactions and within `run`. */
+  readonly reading: Reading.Reading
   /** Runs what needs no transaction: one statement, which is atomic by itself. */
   readonly run: <A>(operation: string, body: () => A) => Effect.Effect<A, CacheError.StoreFailure>
   /** Runs statements that take effect together or not at all, here and in other processes. */
@@ -175,7 +175,7 @@ export const open = (options: {
       yield* refuse(file, yield* opening(() => inTransaction(execute, () => migrate(execute))))
     }
 
-    const first = yield* Reading.open(file, options.busyMillis, execute)
+    const reading = yield* Reading.open(file, options.busyMillis, execute)
 
     let isClosed = false
     yield* Effect.addFinalizer(() =>
@@ -195,7 +195,7 @@ export const open = (options: {
       })
     return {
       execute,
-      first,
+      reading,
       run,
       transaction: (operation, body) => run(operation, () => inTransaction(execute, body)),
       backup: (destination) =>

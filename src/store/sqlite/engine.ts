@@ -8,7 +8,7 @@ import type * as CacheStore from "../../CacheStore.js"
 import type { Connection } from "./connection.js"
 import * as Epochs from "./epochs.js"
 import { type Marker, marker } from "../internal/mark.js"
-import { escape, inspected, numberIn, toRow, unescape } from "./rows.js"
+import { contentOf, escape, inspected, numberIn, toRow, unescape } from "./rows.js"
 import * as Schema from "./schema.js"
 import type * as Upkeep from "./upkeep.js"
 import * as Writes from "./writes.js"
@@ -38,22 +38,24 @@ export const make = (
 ): Effect.Effect<CacheStore.Engine, CacheError.StoreFailure> =>
   Effect.map(open(connection, name), (region) => engine(connection, region, marker(name), keep))
 
+/** What is answered where the region itself is gone. */
+const nothing = [0, null]
+
 /** One key takes a cheaper statement than many, no key none but the epoch's. */
-const reader = (connection: Connection, region: number, mark: Marker): CacheStore.Engine["getMany"] => {
-  const { execute, first, run } = connection
-  const none = () => ({ epoch: Number(first(Schema.readEpoch, [region])?.[0]), rows: [] })
+const reader = ({ reading, run }: Connection, region: number, mark: Marker): CacheStore.Engine["getMany"] => {
+  const none = () => ({ epoch: Number(reading.first(Schema.readEpoch, region)?.[0]), rows: [] })
   const one = (key: string) => {
-    const [epoch, value, tags, reclaimAt, since, found] = first(Schema.readOne, [key, region]) ?? [0, null]
-    return { epoch: Number(epoch), rows: [toRow(mark, { value, tags, reclaimAt, since, mark: found }, key)] }
+    const values = reading.first(Schema.readOne, key, region) ?? nothing
+    return { epoch: Number(values[0]), rows: [toRow(mark, contentOf(values), key)] }
   }
   const many = (keys: ReadonlyArray<string>) => {
-    const rows = execute(Schema.readMany, [JSON.stringify(keys), region])
-    const found = keys.map((): CacheStore.Row | undefined => undefined)
-    for (const columns of rows) {
-      const place = Number(columns["place"])
-      found[place] = toRow(mark, columns, keys[place])
+    const all = reading.all(Schema.readMany, JSON.stringify(keys), region)
+    const rows = keys.map((): CacheStore.Row | undefined => undefined)
+    for (const values of all) {
+      const place = Number(values[6])
+      rows[place] = toRow(mark, contentOf(values), keys[place])
     }
-    return { epoch: numberIn(rows, "epoch"), rows: found }
+    return { epoch: Number(all[0]?.[0] ?? 0), rows }
   }
   return (keys) => run("get", () => (keys.length === 1 ? one(keys[0]!) : keys.length === 0 ? none() : many(keys)))
 }

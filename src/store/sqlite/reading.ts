@@ -11,17 +11,23 @@ import type * as Scope from "effect/Scope"
 import { createRequire } from "node:module"
 import type { Execute } from "./statements.js"
 
-/**
- * The first row of a reading, by its values in the order of the columns. Throws what goes wrong. Not to be used within a
- * transaction, which it does not see.
- */
-export type First = (sql: string, parameters: ReadonlyArray<unknown>) => ReadonlyArray<unknown> | undefined
+/** A row by its values, in the order of the columns. */
+export type Values = ReadonlyArray<unknown>
+
+/** Asks. Throws what goes wrong. Not to be used within a transaction, which it does not see. */
+export interface Reading {
+  readonly first: (sql: string, ...parameters: ReadonlyArray<unknown>) => Values | undefined
+  readonly all: (sql: string, ...parameters: ReadonlyArray<unknown>) => ReadonlyArray<Values>
+}
 
 /** What is used of better-sqlite3. */
+interface Statement {
+  readonly raw: () => Statement
+  readonly get: (...parameters: ReadonlyArray<unknown>) => Values | undefined
+  readonly all: (...parameters: ReadonlyArray<unknown>) => ReadonlyArray<Values>
+}
 interface Database {
-  readonly prepare: (sql: string) => {
-    readonly raw: () => { readonly get: (...parameters: ReadonlyArray<unknown>) => ReadonlyArray<unknown> | undefined }
-  }
+  readonly prepare: (sql: string) => Statement
   readonly close: () => void
 }
 type Driver = new (file: string, options: { readonly readonly: boolean; readonly timeout: number }) => Database
@@ -35,29 +41,32 @@ const openDatabase = (file: string, busyMillis: number): Database => {
 }
 
 /** By the connection that writes. */
-export const through =
-  (execute: Execute): First =>
-  (sql, parameters) => {
-    const [row] = execute(sql, parameters)
-    return row && Object.values(row)
+const through = (execute: Execute): Reading => {
+  const all: Reading["all"] = (sql, ...parameters) => execute(sql, parameters).map((row) => Object.values(row))
+  return { all, first: (sql, ...parameters) => all(sql, ...parameters)[0] }
+}
+
+const by = (database: Database): Reading => {
+  const statements = new Map<string, Statement>()
+  const prepare = (sql: string): Statement => {
+    const statement = database.prepare(sql).raw()
+    statements.set(sql, statement)
+    return statement
   }
+  return {
+    first: (sql, ...parameters) => (statements.get(sql) ?? prepare(sql)).get(...parameters),
+    all: (sql, ...parameters) => (statements.get(sql) ?? prepare(sql)).all(...parameters)
+  }
+}
 
 /** By a handle of its own, closed with the Scope; to be opened when the file has its tables. */
-export const open = (file: string, busyMillis: number, execute: Execute): Effect.Effect<First, never, Scope.Scope> =>
+export const open = (file: string, busyMillis: number, execute: Execute): Effect.Effect<Reading, never, Scope.Scope> =>
   file === ":memory:"
     ? Effect.succeed(through(execute))
     : Effect.acquireRelease(
         Effect.try(() => openDatabase(file, busyMillis)),
         (database) => Effect.sync(() => database.close())
       ).pipe(
-        Effect.map((database): First => {
-          const statements = new Map<string, ReturnType<ReturnType<Database["prepare"]>["raw"]>>()
-          const prepare = (sql: string) => {
-            const statement = database.prepare(sql).raw()
-            statements.set(sql, statement)
-            return statement
-          }
-          return (sql, parameters) => (statements.get(sql) ?? prepare(sql)).get(...parameters)
-        }),
+        Effect.map(by),
         Effect.orElseSucceed(() => through(execute))
       )

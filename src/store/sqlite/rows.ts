@@ -2,6 +2,7 @@
 import * as Option from "effect/Option"
 import type * as CacheStore from "../../CacheStore.js"
 import type { Marker } from "../internal/mark.js"
+import type { Values } from "./reading.js"
 import type { Columns } from "./statements.js"
 
 /**
@@ -43,6 +44,15 @@ export const toRow = (mark: Marker, columns: Columns, key: unknown = columns["ke
     reclaimAt: typeof reclaimAt === "number" ? reclaimAt : Infinity
   }
 }
+
+/** What `Schema.readOne` and `readMany` answer with, after the epoch. */
+export const contentOf = (values: Values): Columns => ({
+  value: values[1],
+  tags: values[2],
+  reclaimAt: values[3],
+  since: values[4],
+  mark: values[5]
+})
 
 /** A row with its epoch and what outdates it; see `Schema.inspect`. */
 export const inspected = (mark: Marker, columns: Columns, key: string): CacheStore.InspectedRow | undefined => {

@@ -96,11 +96,12 @@ export const raiseFloor = "UPDATE regions SET floor = epoch WHERE id = ?"
 export const raiseEntryFloor = "UPDATE regions SET entry_floor = epoch WHERE id = ?"
 
 /** Its columns are read by their order; see engine.ts. */
+/** The columns of these two are read by their order: see `rows.contentOf`. */
 export const readOne = `SELECT r.epoch AS epoch, ${columns}
   FROM regions r LEFT JOIN entries e ON e.region = r.id AND e.key = ? AND ${valid}
   WHERE r.id = ?`
 
-export const readMany = `SELECT k.key AS place, r.epoch AS epoch, ${columns}
+export const readMany = `SELECT r.epoch AS epoch, ${columns}, k.key AS place
   FROM json_each(?) k CROSS JOIN regions r LEFT JOIN entries e ON e.region = r.id AND e.key = k.value AND ${valid}
   WHERE r.id = ?`
 
