@@ -27,9 +27,9 @@ const names = {
 }
 
 const bounds: ReadonlyArray<Contest.Bound> = [
-  { own: names.text, operation: "get", below: 3, target: 1.15 },
-  { own: names.text, operation: "atOnce", below: 3, target: 0.5 },
-  { own: names.text, operation: "getMany", below: 3, target: 1.2 },
+  { own: names.text, operation: "get", below: 2.5, target: 1.15 },
+  { own: names.text, operation: "atOnce", below: 2.5, target: 0.5 },
+  { own: names.text, operation: "getMany", below: 6, target: 1.2 },
   { own: names.record, operation: "get", below: 3 }
 ]
 
