@@ -25,7 +25,13 @@ export interface Epochs {
 export const make = ({ execute }: Connection, region: number): Epochs => {
   let bumpsSinceCount = countTagsAfter
 
-  const raise = (): number => numberIn(execute(Schema.raiseEpoch, [region]), "epoch")
+  const now = (): number => numberIn(execute(Schema.readEpoch, [region]), "epoch")
+
+  const raise = (): number => {
+    const epoch = now() + 1
+    execute(Schema.raiseEpoch, [epoch, region])
+    return epoch
+  }
 
   /** Tags beyond the limit are forgotten, oldest first; entries older than the youngest of them are all outdated. */
   const forgetTags = (): void => {
@@ -45,7 +51,7 @@ export const make = ({ execute }: Connection, region: number): Epochs => {
   }
 
   return {
-    now: () => numberIn(execute(Schema.readEpoch, [region]), "epoch"),
+    now,
     raise,
     fence: (keys, epoch) => {
       if (keys.length > Schema.maxFencedKeys) execute(Schema.raiseFloor, [region])
