@@ -3,7 +3,7 @@
  * and the trace that it belongs to. One way for all lines, so that whoever searches logs finds the same fields on each.
  */
 import * as Effect from "effect/Effect"
-import type * as LogLevel from "effect/LogLevel"
+import * as LogLevel from "effect/LogLevel"
 import type * as Tracer from "effect/Tracer"
 
 /** What a line says of the trace that it was told in: nothing where there is none. */
@@ -27,3 +27,11 @@ export const tell = ({ about, level, message, more = [] }: Line): Effect.Effect<
       ...traceOf(fiber.currentSpan)
     })
   )
+
+/** What somebody should know of a store. */
+export const warnOf = (store: string, message: string, ...more: ReadonlyArray<unknown>): Effect.Effect<void> =>
+  tell({ level: LogLevel.Warning, message, about: { store }, more })
+
+/** What is well again, or has changed, in a store. */
+export const informOf = (store: string, message: string): Effect.Effect<void> =>
+  tell({ level: LogLevel.Info, message, about: { store } })

@@ -21,6 +21,7 @@ import * as CacheStore from "../CacheStore.js"
 import * as Check from "../internal/options.js"
 import * as Plain from "./versioned/plain.js"
 import * as Store from "./versioned/store.js"
+import { warnOf } from "../internal/tell.js"
 
 /**
  * What this engine is; see `CacheStore.Descriptor`.
@@ -115,7 +116,7 @@ const plainOf = (adapter: Adapter, prefix: string): Plain.Plain => {
 const listen = (adapter: Adapter): Effect.Effect<void> =>
   Effect.map(Effect.runtime<never>(), (runtime) => {
     adapter.on?.("error", (error) => {
-      Runtime.runFork(runtime)(Effect.logWarning(`larder: ${storeName}: ${failure("any", error).reason}`))
+      Runtime.runFork(runtime)(warnOf(storeName, `${storeName}: ${failure("any", error).reason}`))
     })
   })
 

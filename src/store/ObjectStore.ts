@@ -30,6 +30,7 @@ import * as Objects from "./object/objects.js"
 import * as S3 from "./object/s3.js"
 import * as Plain from "./versioned/plain.js"
 import * as Store from "./versioned/store.js"
+import { warnOf } from "../internal/tell.js"
 
 /**
  * What this engine is; see `CacheStore.Descriptor`.
@@ -154,8 +155,9 @@ const make = (
       (error) => told.ofConnecting(where, error._tag === "StoreError" ? error.cause : error)
     )
     if (!isOrdered) {
-      yield* Effect.logWarning(
-        `larder: ${Errors.storeName}: ${where} does not mind the conditions of conditional writes; ` +
+      yield* warnOf(
+        Errors.storeName,
+        `${Errors.storeName}: ${where} does not mind the conditions of conditional writes; ` +
           "what several programs do there in the same moment is ordered by nobody"
       )
     }

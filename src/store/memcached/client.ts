@@ -6,6 +6,7 @@ import type * as CacheError from "../../CacheError.js"
 import { Connection, type Location } from "./connection.js"
 import * as Errors from "./errors.js"
 import type { Answer, Command } from "./protocol.js"
+import { informOf, warnOf } from "../../internal/tell.js"
 
 /** Commands that a connection has to answer before another one is made beside it. */
 const busy = 64
@@ -59,7 +60,7 @@ class Pool implements Client {
     this.connections.add(connection)
     if (this.isLost) {
       this.isLost = false
-      this.log(Effect.logInfo(`larder: ${Errors.storeName} has ${placeOf(this.options)} again`))
+      this.log(informOf(Errors.storeName, `${Errors.storeName} has ${placeOf(this.options)} again`))
     }
   }
 
@@ -69,7 +70,7 @@ class Pool implements Client {
     if (this.connections.size > 0 || this.isLost) return
     this.isLost = true
     const place = placeOf(this.options)
-    this.log(Effect.logWarning(`larder: ${Errors.storeName} has lost ${place}, and connects again when it is asked`))
+    this.log(warnOf(Errors.storeName, `${Errors.storeName} has lost ${place}, and connects again when it is asked`))
   }
 
   close(): void {

@@ -20,6 +20,7 @@ import * as Pressure from "./pressure.js"
 import * as Region from "./region.js"
 import * as Snapshot from "./snapshot.js"
 import { Sweeper } from "./sweeper.js"
+import { warnOf } from "../../internal/tell.js"
 
 export const storeName = "MemoryStore"
 
@@ -49,7 +50,7 @@ const guard = (events: CacheEvents.Service, runtime: Runtime.Runtime<never>): Gu
         if (!told.has(callback)) {
           told.add(callback)
           Runtime.runFork(runtime)(
-            Effect.logWarning(`larder: ${callback} of ${storeName} threw; this is logged once, see CacheEvents`, defect)
+            warnOf(storeName, `${callback} of ${storeName} threw; this is logged once, see CacheEvents`, defect)
           )
         }
         return otherwise

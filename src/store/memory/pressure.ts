@@ -11,6 +11,7 @@ import { idleSleep } from "../../internal/idleSleep.js"
 import type * as CacheEvents from "../../observe/CacheEvents.js"
 import type * as MemoryProbe from "../MemoryProbe.js"
 import type { Pool } from "./pool.js"
+import { warnOf } from "../../internal/tell.js"
 
 export interface PressureOptions {
   /** Parts of the limit, from 0 to 1: above `high` entries go, until `low` is reached. */
@@ -89,8 +90,9 @@ export const watch = (
       return counted.pipe(
         Effect.zipRight(labelled(crossings, 1)),
         Effect.zipRight(
-          Effect.logWarning(
-            `larder: ${store} gives up entries, for the ${kind} is ${percent} % full (${used} of ${limit} bytes): ` +
+          warnOf(
+            store,
+            `${store} gives up entries, for the ${kind} is ${percent} % full (${used} of ${limit} bytes): ` +
               `${entries} of them, about ${released} bytes; lower maxEntries or maxBytes of the store, or give the ` +
               "process more memory"
           )
@@ -101,9 +103,7 @@ export const watch = (
     Effect.zipRight(
       Effect.flatMap(probe.read, (readings) => Effect.forEach(readings, each, { discard: true })).pipe(
         // a probe that is broken must not end the watch: the next reading may be right
-        Effect.catchAllCause((cause) =>
-          Effect.logWarning(`larder: ${store} cannot read how much memory is used`, cause)
-        )
+        Effect.catchAllCause((cause) => warnOf(store, `${store} cannot read how much memory is used`, cause))
       ),
       idleSleep(options.every)
     )

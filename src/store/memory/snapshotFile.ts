@@ -15,6 +15,7 @@ import { fileModes, folderModes } from "../../internal/constants.js"
 import * as Check from "../../internal/options.js"
 import * as CacheEvents from "../../observe/CacheEvents.js"
 import { type Engine, storeName } from "./engine.js"
+import { warnOf } from "../../internal/tell.js"
 
 /** A path that is text and not empty, or `InvalidConfig`. */
 export const check = (file: unknown): Effect.Effect<void, CacheError.InvalidConfig> =>
@@ -48,12 +49,12 @@ export const keep = (
       Effect.flatMap(({ damaged }) =>
         damaged === 0
           ? Effect.void
-          : Effect.logWarning(`larder: ${damaged} damaged records of the snapshot were passed over: ${file}`)
+          : warnOf(storeName, `${damaged} damaged records of the snapshot were passed over: ${file}`)
       ),
       Effect.catchAll((error) =>
         isMissing(error)
           ? Effect.void
-          : Effect.logWarning(`larder: ${storeName} starts empty, for its snapshot cannot be used: ${file}`, error)
+          : warnOf(storeName, `${storeName} starts empty, for its snapshot cannot be used: ${file}`, error)
       )
     )
 
@@ -67,7 +68,7 @@ export const keep = (
       Effect.onError(() => Effect.ignore(fs.remove(temporary))),
       Effect.catchAll((error) => {
         events.publish({ _tag: "ReleaseFailed", store: storeName, reason: `cannot write ${file}: ${error.message}` })
-        return Effect.logWarning(`larder: the snapshot was not written, the next start will be cold: ${file}`, error)
+        return warnOf(storeName, `the snapshot was not written, the next start will be cold: ${file}`, error)
       })
     )
 

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto"
 import type * as CacheError from "../../CacheError.js"
 import * as Peers from "../internal/peers.js"
 import * as Errors from "./errors.js"
+import { informOf, warnOf } from "../../internal/tell.js"
 
 export type Argument = string | Buffer
 
@@ -73,10 +74,10 @@ export const connect = ({
       if (!wasReady || isLost) return
       isLost = true
       const { reason } = Errors.ofCommand("connect", error)
-      log(Effect.logWarning(`larder: ${Errors.storeName} has lost ${place} (${reason}), and connects again`))
+      log(warnOf(Errors.storeName, `${Errors.storeName} has lost ${place} (${reason}), and connects again`))
     })
     client.on("ready", () => {
-      if (isLost) log(Effect.logInfo(`larder: ${Errors.storeName} has ${place} again`))
+      if (isLost) log(informOf(Errors.storeName, `${Errors.storeName} has ${place} again`))
       isLost = false
       wasReady = true
     })
