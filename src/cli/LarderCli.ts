@@ -28,6 +28,7 @@ import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
@@ -50,6 +51,10 @@ export type Environment = Shared.Environment
  * @category commands
  */
 export const command = Commands.larder
+
+/** The name of a subcommand, if it is one. */
+const known = (name: string | undefined): string | undefined =>
+  HashMap.has(Command.getSubcommands(command), name ?? "") ? name : undefined
 
 /** What is short for something else. */
 const spelledOut = (argument: string): ReadonlyArray<string> =>
@@ -84,7 +89,7 @@ export const run = (
         onSuccess: () => Effect.succeed<number>(Errors.exitCodes.done),
         onFailure: (cause) =>
           Effect.suspend(() => {
-            const text = Errors.told(cause)
+            const text = [Errors.told(cause), Errors.usageHint(cause, known(args[2]))].filter(Boolean).join("\n")
             return Effect.as(text === "" ? Effect.void : Console.error(text), Errors.codeOf(cause))
           })
       })

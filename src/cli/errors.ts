@@ -49,13 +49,20 @@ const lines = (error: unknown): ReadonlyArray<string> => {
   if (error instanceof NotWell || ValidationError.isValidationError(error)) return []
   if (error instanceof CacheError.InvalidConfig) {
     return error.issues.flatMap(({ field, hint, reason, value }) => [
-      `error: ${safe(`${field} ${value} ${reason}`)}`,
+      `error: ${safe(`${field} ${value}: ${reason}`)}`,
       `  try: ${safe(hint)}`
     ])
   }
   const hint = typeof error === "object" && error !== null ? hintOf(error) : undefined
   const message = error instanceof Error ? error.message : String(error)
   return [`error: ${safe(message)}`, ...(hint === undefined ? [] : [`  try: ${safe(hint)}`])]
+}
+
+/** Where more is told of a command that was not said right. */
+export const usageHint = (cause: Cause.Cause<unknown>, command: string | undefined): string | undefined => {
+  const isUsage = Chunk.toReadonlyArray(Cause.failures(cause)).some(ValidationError.isValidationError)
+  const name = command === undefined || command.startsWith("-") ? "" : ` ${safe(command)}`
+  return isUsage ? `  try: larder${name} --help` : undefined
 }
 
 /** What a person is told; nothing where all has been said. A defect is told with where it came from. */

@@ -106,10 +106,33 @@ export const table = (
     .join("\n")
 }
 
-/** Names and what they stand for, one on each line. */
-export const pairs = (all: ReadonlyArray<readonly [name: string, value: string]>): string => {
+/** Fewer characters are no line. */
+const leastLine = 20
+
+/** Lines of so many characters at most, broken between words; a longer word has a line of its own. */
+const wrapped = (text: string, columns: number): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
+}
+
+/** Names and what they stand for, one on each line, or on some beneath each other where a terminal's line is short. */
+export const pairs = (
+  all: ReadonlyArray<readonly [name: string, value: string]>,
+  { columns }: Partial<Pick<Service, "columns">> = {}
+): string => {
   const width = Math.max(...all.map(([name]) => name.length))
-  return all.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n")
+  const room = columns === undefined ? undefined : Math.max(leastLine, columns - width - 2)
+  return all
+    .map(([name, value]) => {
+      const lines = room === undefined ? [value] : wrapped(value, room)
+      return `${name.padEnd(width)}  ${lines.join(`\n${" ".repeat(width + 2)}`)}`
+    })
+    .join("\n")
 }
 
 /** What a value's bytes are, without its Schema: JSON if they are, else text, else bytes. */

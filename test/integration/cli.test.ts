@@ -10,6 +10,7 @@ import { randomBytes } from "node:crypto"
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Format from "../../src/cli/format.js"
 import { jsonOf, larder } from "../fixtures/cli/terminal.js"
 
 const users = (name: string) =>
@@ -119,6 +120,28 @@ describe("larder: looking", () => {
       assert.include(none.err, "there is no ")
       const files = yield* larder("list", "--store", `file:${folder}/none`)
       assert.deepStrictEqual([files.code, existsSync(`${folder}/none`)], [1, false])
+    })
+  )
+
+  it("what is told in pairs stays within the line of a terminal, and loses no word", () => {
+    const text = "the quick brown fox jumps over the lazy dog ".repeat(8).trim()
+    const pairs = [
+      ["  a", text],
+      ["  longer", "x".repeat(100)]
+    ] as const
+    for (const columns of [40, 60, 80, 200]) {
+      const lines = Format.pairs(pairs, { columns }).split("\n")
+      assert.isAtMost(Math.max(...lines.slice(0, -1).map((line) => line.length)), columns)
+      assert.strictEqual(lines.slice(0, -1).join(" ").split(/\s+/).filter(Boolean).join(" "), `a ${text}`)
+    }
+    assert.strictEqual(Format.pairs(pairs).split("\n").length, 2)
+  })
+
+  it.scopedLive("what was not said right is told with where to read more", () =>
+    Effect.gen(function* () {
+      const { larder } = yield* filled
+      assert.match((yield* larder("get", "users")).err, /try: larder get --help$/)
+      assert.match((yield* larder("nope\u001b[2J")).err, /try: larder --help$/)
     })
   )
 

@@ -101,7 +101,7 @@ const statsText = (stats: StoreAdmin.RegionStats, now: number, screen: Service):
           ["  tags", tags.map(([tag, count]) => `${safe(showTag(tag))} (${Format.count(count)})`).join(", ")]
         ] as const))
   ]
-  return `${paint(screen, "bold", Format.cacheName(name))}\n${Format.pairs(rows)}`
+  return `${paint(screen, "bold", Format.cacheName(name))}\n${Format.pairs(rows, screen)}`
 }
 
 /** What the entries of a cache, or of each, come to. */
@@ -274,7 +274,7 @@ const entryText = (entry: StoreAdmin.Inspected, now: number, screen: Service): s
     ["  size", Format.bytes(item.bytes)],
     ["  tags", item.tags.length === 0 ? "none" : item.tags.map((tag) => safe(showTag(tag))).join(", ")]
   ]
-  return `${paint(screen, colour, verdict)}\n${Format.pairs(rows)}`
+  return `${paint(screen, colour, verdict)}\n${Format.pairs(rows, screen)}`
 }
 
 /** What a get of the key would find, and why. Fails if there is no entry. */

@@ -91,18 +91,21 @@ const statsText = (view: View, screen: Service): string => {
   const ratio = ratioOf(counted)
   return [
     paint(screen, "bold", Format.cacheName(view.name)),
-    Format.pairs([
-      ...(view.stats === undefined
-        ? []
-        : ([
-            ["  gets", `${Format.count(counted.gets)}${ratio === undefined ? "" : `, ${Format.percent(ratio)} hits`}`]
-          ] as const)),
-      ...countedText(view),
-      ...view.tiers.map(({ bytes, entries, store }, tier): readonly [string, string] => [
-        `  tier ${tier + 1}`,
-        `${safe(store)}: ${Format.some(entries, "entry", "entries")}, ${Format.bytes(bytes)}`
-      ])
-    ])
+    Format.pairs(
+      [
+        ...(view.stats === undefined
+          ? []
+          : ([
+              ["  gets", `${Format.count(counted.gets)}${ratio === undefined ? "" : `, ${Format.percent(ratio)} hits`}`]
+            ] as const)),
+        ...countedText(view),
+        ...view.tiers.map(({ bytes, entries, store }, tier): readonly [string, string] => [
+          `  tier ${tier + 1}`,
+          `${safe(store)}: ${Format.some(entries, "entry", "entries")}, ${Format.bytes(bytes)}`
+        ])
+      ],
+      screen
+    )
   ].join("\n")
 }
 
@@ -147,7 +150,7 @@ const entryText = (key: string, entry: Entry, now: number, screen: Service): str
     ["  value", typeof value === "string" ? shortened(safe(value.replace(/\n\s*/g, " "))) : undefined]
   ]
   const known = rows.flatMap(([name, text]) => (text === undefined ? [] : [[name, text] as const]))
-  return `${paint(screen, "bold", safe(verdict))}\n${Format.pairs(known)}`
+  return `${paint(screen, "bold", safe(verdict))}\n${Format.pairs(known, screen)}`
 }
 
 /** Why a get of the key would hit or miss. Fails if there is no entry. */
