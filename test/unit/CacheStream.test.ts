@@ -1,9 +1,10 @@
 /** Values that are streams: loaded once for all, read as they come, kept in chunks, and never torn. */
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Option, Queue, Schema, Scope, Stream, TestClock } from "effect"
+import { Cause, Effect, Either, Exit, Fiber, Option, Queue, Schema, Scope, Stream, TestClock } from "effect"
 import { CacheConfig, CacheError, CacheEvents, CacheStream, MemoryStore } from "effect-larder"
 import * as FaultyStore from "effect-larder/FaultyStore"
 import fc from "fast-check"
+import * as Chunk from "../../src/internal/stream/chunk.js"
 import { addsUp, forAll, over, settled } from "../fixtures/cache/harness.js"
 import { bytesOf, Shelf, Spy, stepwise, Tap, textOf } from "../fixtures/stream/tap.js"
 
@@ -422,6 +423,25 @@ describe("CacheStream", () => {
     )
   })
 
+  it.effect("a reader who sleeps again and again, where nothing is stored, comes to the end by a run of his own", () =>
+    Effect.gen(function* () {
+      const shelf = new Shelf("abcdefghijklmnopqrstuvwxyz")
+      const options = { lookup: shelf.lookup, chunkBytes: 2, maxBytes: 2, loadDeadline: "10 seconds" } as const
+      const cache = yield* CacheStream.make("c", options)
+      const { leave, step } = yield* stepwise(cache.get("a"))
+      let text = ""
+      for (let steps = 0; steps < 13; steps++) {
+        text += yield* step
+        yield* settled
+        yield* TestClock.adjust("1 minute")
+      }
+      assert.strictEqual(text, "abcdefghijklmnopqrstuvwxyz")
+      assert.deepStrictEqual(yield* Effect.flip(step), Option.none())
+      assert.isAtMost(shelf.runs, 3)
+      yield* leave
+    }).pipe(inMemory)
+  )
+
   describe("a store that fails", () => {
     const faulty = over(FaultyStore.over(MemoryStore.layer()))
 
@@ -688,6 +708,26 @@ describe("CacheStream", () => {
       }).pipe(inMemory)
     )
   })
+
+  it.effect("chunks are written as they have ever been, and no others are read", () =>
+    Effect.sync(() => {
+      const bytes = Uint8Array.of(1, 2, 3)
+      const chunk = {
+        generation: "00000000-0000-4000-8000-000000000000",
+        index: 258,
+        link: Chunk.linkOf(Chunk.noLink, bytes),
+        bytes
+      }
+      const written = Either.getOrThrow(Chunk.codec.encode(chunk))
+      assert.strictEqual(
+        Buffer.from(written).toString("latin1"),
+        `${chunk.generation}${chunk.link}\x02\x01\0\0\x01\x02\x03`
+      )
+      assert.strictEqual(chunk.link, "xrvJr1fmSPcP0dof0nSC0w")
+      assert.deepStrictEqual(Either.getOrThrow(Chunk.codec.decode(written)), chunk)
+      assert.isTrue(Either.isLeft(Chunk.codec.decode(written.subarray(0, 61))))
+    })
+  )
 
   it.effect("a key that is none is refused", () =>
     Effect.gen(function* () {

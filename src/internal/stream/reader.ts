@@ -37,9 +37,6 @@ const nowhere: Opened<never> = {
   answer: Effect.never
 }
 
-/** A reader who has lost what he read for the third time will not have better luck the next. */
-const maxLosses = 2
-
 const beginsWith = (bytes: Uint8Array, start: Uint8Array): boolean =>
   bytes.length >= start.length && start.every((byte, at) => byte === bytes[at])
 
@@ -50,7 +47,7 @@ class Reader<K, E, R> {
   private part: Uint8Array = nothing
   /** He goes on with another load, and it is not known yet whether that begins the next chunk with `part`. */
   private isResuming = false
-  private losses = 0
+  private hasLost = false
   private prefetched: Prefetched | undefined
   private opened: Opened<Loaded<E>> = nowhere
   /** What ends with what he reads now. */
@@ -160,10 +157,9 @@ class Reader<K, E, R> {
   /** What he reads is gone: nobody is to begin with it any more, and he goes on with something else. */
   private readonly lost: Pull<E> = Effect.suspend(() => {
     const { generation } = this.origin
-    this.losses++
-    if (this.losses > maxLosses) return this.fail(`the value was lost ${this.losses} times while it was read`)
-    // who has lost what others read too, or twice, has a load of his own, which nobody can lose
-    const modes: ReadonlyArray<Mode> = this.losses === 1 ? [undefined, "no-store"] : ["no-store"]
+    // who loses a second load, or one that others read still, has one of his own: that waits for him, and is not lost
+    const modes: ReadonlyArray<Mode> = this.hasLost ? ["no-store"] : [undefined, "no-store"]
+    this.hasLost = true
     return Effect.matchCauseEffect(
       Effect.zipRight(this.streams.forget(this.key, generation), this.openAnother(generation, modes)),
       {
@@ -207,16 +203,12 @@ class Reader<K, E, R> {
   }
 
   private get changed(): Pull<E> {
-    return this.fail("a part of the value was lost while it was read, and its source has other bytes by now")
-  }
-
-  private fail(reason: string): Pull<E> {
     return Effect.fail(
       Option.some(
         new CacheError.StoreError({
           store: this.streams.core.definition.store,
           operation: "get",
-          reason,
+          reason: "a part of the value was lost while it was read, and its source has other bytes by now",
           transient: true,
           hint: "get the value again from its beginning; see that the store has room for all of its chunks"
         })

@@ -120,9 +120,9 @@ export class Streams<K, E, R> {
     const intake = new Intake<Loaded<E>>({
       ...cut,
       generation,
-      patience: cut.loadDeadline,
-      // a load that is in no flight is of a get that wants nothing to be stored
+      // a load that is in no flight is of one get, which wants nothing to be stored: nobody else waits for its reader
       isStored: flight !== undefined,
+      patience: flight === undefined ? Infinity : cut.loadDeadline,
       begun: () => this.arrived(id),
       write: (chunk) =>
         Effect.matchEffect(chunks.write(id, chunk, life), {
