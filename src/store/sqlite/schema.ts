@@ -195,7 +195,12 @@ export const removeOldest = "DELETE FROM entries WHERE id IN (SELECT id FROM ent
 
 export const moveSweep = "UPDATE sweep SET position = ?"
 
-/** Rows from one id to another that will never be served again. */
-export const reclaim = `DELETE FROM entries WHERE id IN (
-  SELECT e.id FROM entries e CROSS JOIN regions r ON r.id = e.region
-  WHERE e.id > ? AND e.id <= ? AND (e.reclaim_at <= ? OR ${outdated("e.tags", "e.epoch")}))`
+/**
+ * Rows from one id to another that will never be served again. Which region a row is of is looked up only where it may
+ * have been invalidated: most have no tags, and few regions were ever invalidated as a whole.
+ */
+export const reclaim = `DELETE FROM entries AS e
+  WHERE e.id > ? AND e.id <= ? AND (
+    e.reclaim_at <= ?
+    OR (e.tags IS NOT NULL OR e.epoch < (SELECT max(entry_floor) FROM regions))
+      AND EXISTS (SELECT 1 FROM regions r WHERE r.id = e.region AND ${outdated("e.tags", "e.epoch")}))`
