@@ -43,6 +43,8 @@ export const cacheName = (name: string): string => safe(name.replaceAll("\u001f"
 export interface Column {
   readonly head: string
   readonly right?: boolean
+  /** Left out where the terminal has no room for all, the last one first. */
+  readonly optional?: boolean
 }
 
 const none = Object.fromEntries(
@@ -72,33 +74,67 @@ const widthOf = (cell: string): number => cell.replace(/\u001b\[\d+m/g, "").leng
 const gap = 2
 const narrowest = 6
 
-/** The widths of columns, of which the widest give way until all of them fit. */
-const widths = (wanted: ReadonlyArray<number>, columns: number | undefined): Array<number> => {
-  const all = wanted.map((width) => width + gap)
-  const total = () => all.reduce((sum, width) => sum + width, 0)
-  while (columns !== undefined && total() > columns) {
-    const widest = all.indexOf(Math.max(...all))
-    if (all[widest]! <= narrowest) break
+const sum = (all: ReadonlyArray<number>): number => all.reduce((sum, one) => sum + one, 0)
+
+/** Makes the widest of some columns narrower, until all fit, or none of these can give way any more. */
+const narrow = (all: Array<number>, some: ReadonlyArray<number>, columns: number): void => {
+  while (sum(all) > columns) {
+    const widest = some.reduce((found, at) => (found < 0 || all[at]! > all[found]! ? at : found), -1)
+    if (widest < 0 || all[widest]! <= narrowest) return
     all[widest]!--
   }
+}
+
+/** The widths of columns. Texts give way before numbers do: a part of a number is another number. */
+const widths = (
+  wanted: ReadonlyArray<number>,
+  heads: ReadonlyArray<Column>,
+  columns: number | undefined
+): Array<number> => {
+  const all = wanted.map((width) => width + gap)
+  const places = all.map((_, at) => at)
+  if (columns === undefined) return all
+  narrow(
+    all,
+    places.filter((at) => heads[at]?.right !== true),
+    columns
+  )
+  narrow(all, places, columns)
   return all
+}
+
+/** Which columns there is room for. */
+const roomy = (
+  wanted: ReadonlyArray<number>,
+  heads: ReadonlyArray<Column>,
+  columns = Infinity
+): ReadonlyArray<number> => {
+  const places = wanted.map((_, at) => at)
+  while (sum(places.map((at) => wanted[at]! + gap)) > columns) {
+    const last = places.filter((at) => heads[at]?.optional === true).at(-1)
+    if (last === undefined) break
+    places.splice(places.indexOf(last), 1)
+  }
+  return places
 }
 
 /** Rows of one line each, cut off at the end of the terminal's lines. Cells are safe already. */
 export const table = (
-  columns: ReadonlyArray<Column>,
+  all: ReadonlyArray<Column>,
   rows: ReadonlyArray<ReadonlyArray<string>>,
   screen: Pick<Service, "columns">
 ): string => {
-  const wanted = columns.map(({ head }, at) => Math.max(head.length, ...rows.map((row) => widthOf(row[at] ?? ""))))
+  const needed = all.map(({ head }, at) => Math.max(head.length, ...rows.map((row) => widthOf(row[at] ?? ""))))
+  const places = roomy(needed, all, screen.columns)
+  const [columns, wanted] = [places.map((at) => all[at]!), places.map((at) => needed[at]!)]
   const made = new Table({
     head: columns.map(({ head }) => head),
     chars: none,
     style: { head: [], border: [], "padding-left": 0, "padding-right": gap },
-    colWidths: widths(wanted, screen.columns),
+    colWidths: widths(wanted, columns, screen.columns),
     colAligns: columns.map(({ right = false }) => (right ? "right" : "left"))
   })
-  made.push(...rows.map((row) => [...row]))
+  made.push(...rows.map((row) => places.map((at) => row[at] ?? "")))
   return made
     .toString()
     .split("\n")

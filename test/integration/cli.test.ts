@@ -123,6 +123,21 @@ describe("larder: looking", () => {
     })
   )
 
+  it("in a narrow terminal texts give way before numbers, and columns that are left out before both", () => {
+    const heads = [{ head: "NAME" }, { head: "GETS", right: true }, { head: "SIZE", right: true, optional: true }]
+    const rows = [["a name that is long", "1,234,567", "100.0 MiB"]]
+    const at = (columns: number) => Format.table(heads, rows, { columns }).split("\n")
+    assert.deepStrictEqual(at(80), [
+      "NAME                      GETS       SIZE",
+      "a name that is long  1,234,567  100.0 MiB"
+    ])
+    assert.deepStrictEqual(at(35), ["NAME                      GETS", "a name that is long  1,234,567"])
+    assert.deepStrictEqual(
+      at(24),
+      ["NAME              GETS", "a name tha…  1,234,567"].map((line) => line)
+    )
+  })
+
   it("what is told in pairs stays within the line of a terminal, and loses no word", () => {
     const text = "the quick brown fox jumps over the lazy dog ".repeat(8).trim()
     const pairs = [

@@ -13,7 +13,10 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 
 /** What the program answered, where it did not do what it was asked. */
-export class Refused extends Data.TaggedError("Refused")<{ readonly reason: string; readonly hint: string }> {
+export class ProgramRefused extends Data.TaggedError("ProgramRefused")<{
+  readonly reason: string
+  readonly hint: string
+}> {
   override get message(): string {
     return this.reason
   }
@@ -66,7 +69,7 @@ export interface Removal {
   readonly everything: boolean
 }
 
-export type Failure = Refused
+export type Failure = ProgramRefused
 
 export interface Service {
   /** Its address, without what is secret in it. */
@@ -85,8 +88,8 @@ export const isProgram = (url: string): boolean => /^https?:\/\//.test(url)
 
 const patience = "10 seconds"
 
-const unreachable = (address: string, reason: string): Refused =>
-  new Refused({
+const unreachable = (address: string, reason: string): ProgramRefused =>
+  new ProgramRefused({
     reason: `the program at ${address} cannot be asked: ${reason}`,
     hint: "give the address that the program's dashboard is mounted at, such as http://127.0.0.1:3001/caches"
   })
@@ -119,7 +122,7 @@ const over = (client: HttpClient.HttpClient, url: URL, token: Redacted.Redacted<
           ? decoded(schema, response)
           : Effect.flatMap(
               decoded(Problem, response),
-              ({ error, hint }) => new Refused({ reason: error, hint: hintOf(response.status, hint) })
+              ({ error, hint }) => new ProgramRefused({ reason: error, hint: hintOf(response.status, hint) })
             )
       ),
       Effect.scoped,
@@ -151,7 +154,7 @@ const hintOf = (status: number, hint: string | undefined): string =>
   status === 401 ? "set LARDER_TOKEN to the token that the program gave to its dashboard" : (hint ?? "")
 
 /** The program at this address. Nothing is asked of it before it is used. */
-export const layer = (given: string): Layer.Layer<Program, Refused> =>
+export const layer = (given: string): Layer.Layer<Program, ProgramRefused> =>
   Layer.effect(
     Program,
     Effect.gen(function* () {

@@ -216,9 +216,9 @@ const topTable = (now: Seen, before: Seen | undefined, screen: Service): string 
         { head: "GETS/S", right: true },
         { head: "HITS", right: true },
         { head: "LOAD P95", right: true },
-        { head: "LOADING", right: true },
+        { head: "LOADING", right: true, optional: true },
         { head: "ENTRIES", right: true },
-        { head: "SIZE", right: true }
+        { head: "SIZE", right: true, optional: true }
       ],
       [...rows]
         .sort((a, b) => b.perSecond - a.perSecond || (a.view.name < b.view.name ? -1 : 1))
