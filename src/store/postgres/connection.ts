@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as CacheError from "../../CacheError.js"
-import { closed } from "../../internal/store/service.js"
+import * as Limited from "../internal/limited.js"
 import * as Peers from "../internal/peers.js"
 import * as Errors from "./errors.js"
 import * as Schema from "./schema.js"
@@ -76,27 +76,13 @@ export const open = (options: Options): Effect.Effect<Connection, CacheError.Sto
       .withTransaction(migrate)
       .pipe(Effect.mapError((error) => (error._tag === "SqlError" ? opening(error) : error)))
 
-    let isClosed = false
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        isClosed = true
-      })
-    )
+    // telling a server that hangs to stop would take its time, too: it is not waited for
+    const limited = yield* Limited.makeForEffects({ store: Errors.storeName, millis })
     return {
       run: (operation, sql, parameters) =>
-        Effect.suspend(
-          (): Effect.Effect<ReadonlyArray<Columns>, CacheError.StoreFailure> =>
-            isClosed
-              ? Effect.fail(closed(Errors.storeName))
-              : execute(sql, parameters).pipe(
-                  Effect.mapError((error) => Errors.ofStatement(operation, error)),
-                  // telling a server that hangs to stop would take its time, too
-                  Effect.disconnect,
-                  Effect.timeoutFail({
-                    duration: millis,
-                    onTimeout: () => new CacheError.StoreTimeout({ store: Errors.storeName, operation, millis })
-                  })
-                )
+        limited(
+          operation,
+          Effect.mapError(execute(sql, parameters), (error) => Errors.ofStatement(operation, error))
         )
     }
   })
