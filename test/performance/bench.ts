@@ -130,7 +130,9 @@ const main = async (options: Arguments): Promise<number> => {
   const worse = judge(options, machine, results)
   const claims = results.flatMap(([, result]) => result.claims)
   const of = (verdict: string): number => claims.filter((claim) => claim.verdict === verdict).length
-  console.log(`\n${of("PASS")} of ${claims.length} claims hold; ${of("NOISY")} noisy, ${of("FAIL")} failed`)
+  console.log(
+    `\n${of("PASS")} of ${claims.length} claims hold; ${of("NOISY")} noisy, ${of("FAIL")} failed, ${of("OPEN")} open`
+  )
   return of("FAIL") + worse > 0 ? 1 : 0
 }
 

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as Baseline from "../performance/baseline.js"
-import { below } from "../performance/claims.js"
+import { aim, below } from "../performance/claims.js"
 import { histogram, measure, percentiles, quantile, ratios } from "../performance/measure.js"
 import type { Subject } from "../performance/measure.js"
 import { around, scattered, skewed, text1KiB } from "../performance/workloads.js"
@@ -124,6 +124,8 @@ describe("statistics", () => {
     assert.strictEqual(below("", "ns", 10, [9, 9, 11, 11, 11]).verdict, "NOISY")
     assert.strictEqual(below("", "ns", 10, [9, 11, 11, 11, 11, 11]).verdict, "FAIL")
     assert.strictEqual(below("", "ns", 10, []).verdict, "FAIL")
+    assert.strictEqual(aim("", "ns", 10, [9, 9, 9, 99]).verdict, "PASS")
+    assert.strictEqual(aim("", "ns", 10, [11, 11, 11]).verdict, "OPEN")
   })
 })
 

@@ -23,7 +23,7 @@ export interface Contest {
   readonly title: string
   readonly contenders: ReadonlyArray<Contender>
   readonly bounds: ReadonlyArray<Bound>
-  /** Which of ours has to be ahead of every peer in everything that both do. */
+  /** Which of ours is to be ahead of every peer in everything that both do: an aim, told until it is reached. */
   readonly ahead: string
   /** That of the peers; the others may have it as a text. */
   readonly workload: Workload<unknown>
@@ -92,7 +92,7 @@ const claimsOf = (contest: Contest, samples: Samples): Result["claims"] => {
     const isIn = ({ name, role }: Contender) => role === "peer" && taken.some((sample) => sample.name === name)
     const before = contenders
       .filter(isIn)
-      .map(({ name }) => Claims.below(`${what}, ahead of ${name}`, "x", 1, ratios(find(ahead), find(name))))
+      .map(({ name }) => Claims.aim(`${what}, ahead of ${name}`, "x", 1, ratios(find(ahead), find(name))))
     return [...beside, ...before]
   })
 }
