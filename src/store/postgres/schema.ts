@@ -112,15 +112,37 @@ const functions: ReadonlyArray<string> = [
 
 const columns = "e.key, e.value, e.tags, e.reclaim_at AS ends, e.epoch::float8 AS since"
 
-const reading = `CREATE FUNCTION {p}_read(of bigint, digests bytea[])
-  RETURNS TABLE (epoch float8, key text, value bytea, tags text[], ends float8, since float8)
-  LANGUAGE plpgsql STABLE ROWS 1 SET plan_cache_mode TO force_generic_plan AS $$
-  BEGIN
-    RETURN QUERY SELECT r.epoch::float8, ${columns}
-      FROM {p}_regions r LEFT JOIN {p}_entries e
-        ON e.region = r.id AND e.digest = ANY (digests) AND NOT ${outdated("e.epoch", "e.tags")}
-      WHERE r.id = of;
-  END $$`
+/**
+ * The entries of some digests, each by the index. `LIMIT` keeps the planner from turning it round: for a table that it
+ * takes for small, as one that is filling, it would read all of the region.
+ */
+const found = `unnest(digests) AS d (digest) CROSS JOIN LATERAL (
+  SELECT * FROM {p}_entries one WHERE one.region = of AND one.digest = d.digest LIMIT 1)`
+
+/** What finds entries by their digests. */
+const finding: ReadonlyArray<string> = [
+  `CREATE FUNCTION {p}_read(of bigint, digests bytea[])
+     RETURNS TABLE (epoch float8, key text, value bytea, tags text[], ends float8, since float8)
+     LANGUAGE plpgsql STABLE ROWS 1 SET plan_cache_mode TO force_generic_plan SET enable_seqscan TO off AS $$
+   BEGIN
+     RETURN QUERY SELECT r.epoch::float8, ${columns}
+       FROM {p}_regions r LEFT JOIN LATERAL (SELECT f.* FROM ${found} f) e ON NOT ${outdated("e.epoch", "e.tags")}
+       WHERE r.id = of;
+   END $$`,
+  `CREATE OR REPLACE FUNCTION {p}_delete(of bigint, digests bytea[], fences integer[]) RETURNS bigint
+     LANGUAGE plpgsql SET enable_seqscan TO off AS $$
+   DECLARE r {p}_regions; count bigint;
+   BEGIN
+     UPDATE {p}_regions SET epoch = epoch + 1 WHERE id = of RETURNING * INTO r;
+     INSERT INTO {p}_fences SELECT DISTINCT of, slot, r.epoch FROM unnest(fences) slot
+       ON CONFLICT (region, slot) DO UPDATE SET epoch = excluded.epoch;
+     SELECT count(*) INTO count FROM ${found} e WHERE NOT ${outdated("e.epoch", "e.tags")};
+     DELETE FROM {p}_entries WHERE ctid = ANY (ARRAY(
+       SELECT f.place FROM unnest(digests) AS d (digest) CROSS JOIN LATERAL (
+         SELECT one.ctid AS place FROM {p}_entries one WHERE one.region = of AND one.digest = d.digest LIMIT 1) f));
+     RETURN count;
+   END $$`
+]
 
 /** `migrations[n]` takes a database from version n to n + 1. Never edit one that was released: append. */
 export const migrations = ({ unlogged }: { readonly unlogged: boolean }): ReadonlyArray<ReadonlyArray<string>> => [
@@ -154,7 +176,7 @@ export const migrations = ({ unlogged }: { readonly unlogged: boolean }): Readon
     "CREATE INDEX {p}_entries_end ON {p}_entries (reclaim_at) WHERE reclaim_at < 'Infinity'",
     ...functions
   ],
-  [reading]
+  finding
 ]
 
 export const listRegions = "SELECT name FROM {p}_regions ORDER BY name"

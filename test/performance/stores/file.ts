@@ -23,9 +23,9 @@ const size: Size = { keys: 100, gets: 100, sets: 100 }
 
 const names = { record: "larder, a record", text: "larder, a text" }
 
-const bounds: ReadonlyArray<Contest.Bound> = [{ own: names.text, operation: "get", below: 2.5, target: 1.3 }]
+const bounds: ReadonlyArray<Contest.Bound> = [{ own: names.text, operation: "get", below: 1.7, target: 1.3 }]
 
-const largeBounds: ReadonlyArray<Contest.Bound> = [{ own: names.text, operation: "get", below: 4, target: 1.3 }]
+const largeBounds: ReadonlyArray<Contest.Bound> = [{ own: names.text, operation: "get", below: 2.2, target: 1.3 }]
 
 const raw = (directory: string, work: Workload<string>) => {
   const get = (key: string) => fs.readFile(`${directory}/${key}`)

@@ -20,9 +20,9 @@ import { Item, records, texts, timeToLive } from "./workload.js"
 const names = { record: "larder, a record", text: "larder, a text" }
 
 const bounds: ReadonlyArray<Contest.Bound> = [
-  { own: names.text, operation: "get", below: 5, target: 1.15 },
+  { own: names.text, operation: "get", below: 2.7, target: 1.15 },
   { own: names.text, operation: "atOnce", below: 4.5, target: 0.5 },
-  { own: names.text, operation: "getMany", below: 7, target: 1.2 }
+  { own: names.text, operation: "getMany", below: 5.5, target: 1.2 }
 ]
 
 const seconds = timeToLive / 1_000

@@ -24,8 +24,8 @@ import { Item, records, texts } from "./workload.js"
 const names = { record: "larder, a record", text: "larder, a text" }
 
 const bounds: ReadonlyArray<Contest.Bound> = [
-  { own: names.text, operation: "get", below: 20, target: 1.5 },
-  { own: names.text, operation: "atOnce", below: 1.2 }
+  { own: names.text, operation: "get", below: 8, target: 1.5 },
+  { own: names.text, operation: "atOnce", below: 1.5 }
 ]
 
 const connections = 10

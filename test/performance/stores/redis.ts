@@ -27,10 +27,10 @@ const names = {
 }
 
 const bounds: ReadonlyArray<Contest.Bound> = [
-  { own: names.text, operation: "get", below: 2.5, target: 1.15 },
+  { own: names.text, operation: "get", below: 1.9, target: 1.15 },
   { own: names.text, operation: "atOnce", below: 2.5, target: 0.5 },
-  { own: names.text, operation: "getMany", below: 6, target: 1.2 },
-  { own: names.record, operation: "get", below: 3 }
+  { own: names.text, operation: "getMany", below: 4.6, target: 1.2 },
+  { own: names.record, operation: "get", below: 2 }
 ]
 
 /** With a first tier that has everything. */
