@@ -166,6 +166,35 @@ describe.skipIf(!Postgres.isThere)("PostgresStore", () => {
     })
   )
 
+  it.scoped("an entry is found by the index, also in a table whose size the planner does not know yet", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(layer({ prefix: "plan" }))
+      const cache = yield* Effect.provide(counted("planned").cache, context)
+      const { PgClient, layer: pg } = yield* Effect.promise(() => import("@effect/sql-pg/PgClient"))
+      const touched = yield* Effect.flatMap(PgClient, (sql) => {
+        const read = sql.unsafe(
+          "SELECT * FROM plan_read((SELECT max(id) FROM plan_regions), ARRAY(SELECT digest FROM plan_entries LIMIT 1))"
+        )
+        return cache.getMany(Array.from({ length: 1_000 }, (_, index) => `key ${index}`)).pipe(
+          // what this transaction has read so far, of the entries: one to have a digest, and one by it
+          Effect.zipRight(
+            sql.withTransaction(
+              Effect.zipRight(
+                read,
+                sql.unsafe<{ readonly count: number }>(
+                  `SELECT (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::integer AS count
+                   FROM pg_stat_xact_user_tables WHERE relname = 'plan_entries'`
+                )
+              )
+            )
+          )
+        )
+      }).pipe(Effect.provide(pg({ url: Redacted.make(urlOf()), maxConnections: 1 })), Effect.orDie)
+      assert.isAbove(touched[0]!.count, 0)
+      assert.isBelow(touched[0]!.count, 10)
+    })
+  )
+
   it.scoped("options that make no sense are told, all of them, without the password", () =>
     Effect.gen(function* () {
       const bad = {

@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Schema, Stream, Tracer } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Schema, Stream, Tracer } from "effect"
 import { Cache, CacheStore } from "effect-larder"
 import { describe } from "vitest"
 
@@ -145,6 +145,33 @@ describe("gets over a store that is far away", () => {
       yield* Fiber.join(after)
       // two loads: the later get may not have what began before the invalidation
       assert.deepStrictEqual(loads, ["a", "a"])
+    })
+  )
+
+  it.scoped("a store that throws where it should fail keeps nobody waiting", () =>
+    Effect.gen(function* () {
+      const { store } = yield* farAway
+      const broken: CacheStore.Service = {
+        ...store,
+        region: (options) =>
+          Effect.map(store.region(options), (region) => ({
+            ...region,
+            getMany: (keys) => {
+              if (keys.length > 0) throw new Error("no store at all")
+              return region.getMany(keys)
+            }
+          }))
+      }
+      const { cache: made } = lengths()
+      const cache = yield* over(broken, made)
+      const exits = yield* Effect.forEach(["a", "bb"], (key) => Effect.exit(cache.get(key)), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(
+        exits.map((exit) => Exit.isFailure(exit) && Cause.pretty(exit.cause).includes("no store at all")),
+        [true, true]
+      )
+      assert.strictEqual((yield* cache.stats).inFlight, 0)
     })
   )
 

@@ -73,7 +73,8 @@ export class Inquiries<K, A, E> {
       return
     }
     const spans = others.slice(0, maxLinks).flatMap(({ caller }) => caller.currentSpan ?? [])
-    const asked = this.asker.read(wanted.map(({ flight }) => flight.id))
+    // somebody else's store may throw where it should fail: that is a defect of the reading, and keeps nobody waiting
+    const asked = Effect.suspend(() => this.asker.read(wanted.map(({ flight }) => flight.id)))
     const linked = spans.length === 0 ? asked : spans.reduce((all, span) => Effect.linkSpans(all, span), asked)
     inquiry.fiber = Runtime.runFork(first.runtime)(handled(linked))
     inquiry.fiber.addObserver((exit) => {

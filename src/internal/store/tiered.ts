@@ -139,7 +139,7 @@ export const make = <A, E>(
     near: near.near,
     complete: false,
     tiers: near.tiers + far.tiers,
-    gathers: far.gathers,
+    gathers: near.gathers === true || far.gathers === true,
     getMany: (keys) => getMany(tiers, keys),
     setMany: (writes) => setMany(tiers, writes),
     deleteMany: (keys) => both(far.deleteMany(keys), near.deleteMany(keys), Math.max),
