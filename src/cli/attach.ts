@@ -94,7 +94,12 @@ const redis: Open = (place) =>
 const postgres: Open = (place) =>
   imported(
     () => import("../store/PostgresStore.js"),
-    ({ layer }) => layer({ url: Redacted.make(without(place, "prefix")), ...prefixIn(place) })
+    ({ layer }) =>
+      layer({
+        url: Redacted.make(without(place, "prefix", "prepared")),
+        ...prefixIn(place),
+        prepared: place.parameters.get("prepared") !== "false"
+      })
   )
 const memcached: Open = (place) =>
   imported(

@@ -1,10 +1,10 @@
 /**
  * Entries kept in PostgreSQL: shared by all programs that use the database, with no other server to look after.
  *
- * Needs the optional peers `@effect/sql-pg`, `@effect/sql` and `@effect/experimental`; without them the Layer fails with
- * `StoreUnavailable`, which tells how to install them. Each operation is one statement, and so one round trip; changes
- * are functions in the database that fence them, so no load that began before an invalidation is stored after it,
- * whichever program either of them is.
+ * Needs the optional peers `@effect/sql-pg`, `@effect/sql`, `@effect/experimental` and `pg`; without them the Layer fails
+ * with `StoreUnavailable`, which tells how to install them. Each operation is one statement, prepared once for each
+ * connection, and so one round trip; changes are functions in the database that fence them, so no load that began before
+ * an invalidation is stored after it, whichever program either of them is.
  *
  * The store makes its tables when it is first opened, under one prefix and in the first schema of the search path;
  * several programs may do that at the same time.
@@ -36,7 +36,7 @@ export const descriptor: CacheStore.Descriptor = {
   module: "effect-larder/PostgresStore",
   capabilities: { live: false, persistent: true, shared: true },
   orders: "all programs",
-  needs: ["@effect/sql-pg", "@effect/sql", "@effect/experimental"],
+  needs: ["@effect/sql-pg", "@effect/sql", "@effect/experimental", "pg"],
   reclaims: "when it is written to",
   takes: "up to 1 GB"
 }
@@ -60,6 +60,12 @@ export interface Options {
    * the server empties the cache. Only looked at when the tables are made. Default: false.
    */
   readonly unlogged?: boolean | undefined
+  /**
+   * Whether statements are prepared once for each connection, and connections opened with settings for their plans. A pooler
+   * that hands out another connection for each transaction, such as PgBouncer in its transaction mode, knows neither: false
+   * for that. Then each statement is planned anew, which takes about a third longer. Default: true.
+   */
+  readonly prepared?: boolean | undefined
   /** How long an operation may take, before it fails with `StoreTimeout`. Default: 1 second. */
   readonly timeout?: Duration.DurationInput | undefined
   /** How long making a connection may take. Default: 5 seconds. */
@@ -99,6 +105,7 @@ const make = (
         url,
         prefix,
         unlogged: Check.boolean,
+        prepared: Check.boolean,
         timeout: Check.positiveDuration,
         connectTimeout: Check.positiveDuration,
         maxConnections: Check.positiveInteger
@@ -109,6 +116,7 @@ const make = (
       where: placeOf(Redacted.value(location)),
       prefix: options.prefix ?? "larder",
       unlogged: options.unlogged ?? false,
+      prepared: options.prepared ?? true,
       maxConnections: options.maxConnections ?? 10,
       connectMillis: Check.millisOf(options.connectTimeout ?? "5 seconds"),
       millis: Check.millisOf(options.timeout ?? "1 second")

@@ -26,6 +26,8 @@ describe.skipIf(!Postgres.isThere)("PostgresStore", () => {
   /** Tables of its own for each Layer that is built. */
   const own = Layer.suspend(() => layer({ prefix: `test${++shops}`, unlogged: shops % 2 === 0 }))
   StoreLaws.suite("PostgresStore", own, { histories: 20 })
+  const unprepared = Layer.suspend(() => layer({ prefix: `test${++shops}`, prepared: false }))
+  StoreLaws.suite("PostgresStore, nothing prepared", unprepared, { histories: 10 })
   StoreLaws.suite("memory over PostgreSQL", MemoryStore.layer().pipe(CacheStore.tieredOver(own)), { histories: 10 })
 
   it.scoped("what one program stores and invalidates, another one sees; it outlives both", () =>
@@ -201,6 +203,7 @@ describe.skipIf(!Postgres.isThere)("PostgresStore", () => {
         url: "http://:s3cr3t@h",
         prefix: "A b",
         unlogged: 1,
+        prepared: "no",
         timeout: 0,
         connectTimeout: "soon",
         maxConnections: 0

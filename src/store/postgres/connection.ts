@@ -1,18 +1,16 @@
-/** The pool that a store keeps for its life, and how its statements are run. */
+/** How a store comes to its tables, and its statements to the server. */
 import type { SqlError } from "@effect/sql/SqlError"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import { createHash } from "node:crypto"
+import type * as Pg from "pg"
 import * as CacheError from "../../CacheError.js"
 import * as Limited from "../internal/limited.js"
 import * as Peers from "../internal/peers.js"
 import * as Errors from "./errors.js"
+import * as Pool from "./pool.js"
 import * as Schema from "./schema.js"
-
-/** One row of a result, by column. */
-export type Columns = Readonly<Record<string, unknown>>
 
 export interface Connection {
   /** Runs one statement, of which each is atomic by itself. */
@@ -20,7 +18,9 @@ export interface Connection {
     operation: string,
     sql: string,
     parameters: ReadonlyArray<unknown>
-  ) => Effect.Effect<ReadonlyArray<Columns>, CacheError.StoreFailure>
+  ) => Effect.Effect<ReadonlyArray<Pool.Columns>, CacheError.StoreFailure>
+  /** Whether the server keeps the plan of each. */
+  readonly prepared: boolean
 }
 
 export interface Options {
@@ -29,12 +29,13 @@ export interface Options {
   readonly where: string
   readonly prefix: string
   readonly unlogged: boolean
+  readonly prepared: boolean
   readonly maxConnections: number
   readonly connectMillis: number
   readonly millis: number
 }
 
-const driver = "@effect/sql-pg"
+const install = "@effect/sql-pg @effect/sql @effect/experimental pg"
 
 const newer = (where: string, found: number): CacheError.StoreUnavailable =>
   new CacheError.StoreUnavailable({
@@ -43,46 +44,59 @@ const newer = (where: string, found: number): CacheError.StoreUnavailable =>
     hint: "upgrade effect-larder in this process, or give it a prefix of its own"
   })
 
-export const open = (options: Options): Effect.Effect<Connection, CacheError.StoreUnavailable, Scope.Scope> =>
+/** Makes the tables, or brings them up to date, in one transaction over a connection of the pool. */
+const migrate = (pool: Pg.Pool, named: (sql: string) => string, { prefix, unlogged, where }: Options) =>
   Effect.gen(function* () {
-    const { connectMillis, maxConnections, millis, prefix, unlogged, url, where } = options
-    const { PgClient, layer } = yield* Peers.load(
-      { store: Errors.storeName, driver, install: `${driver} @effect/sql @effect/experimental` },
+    const { PgClient, layerFromPool } = yield* Peers.load(
+      { store: Errors.storeName, driver: "@effect/sql-pg", install },
       () => import("@effect/sql-pg/PgClient")
     )
     const opening = Errors.ofOpening(where)
-    const context = yield* Layer.build(
-      layer({ url, maxConnections, connectTimeout: connectMillis, applicationName: "effect-larder" })
-    ).pipe(
-      Effect.mapError(opening),
-      Effect.timeoutFail({ duration: connectMillis, onTimeout: () => opening(new Error("no connection in time")) })
+    return yield* Effect.flatMap(PgClient, (client) => {
+      const execute = (sql: string, parameters: ReadonlyArray<unknown> = []) =>
+        client.unsafe<Pool.Columns>(named(sql), parameters).withoutTransform
+      const steps: Effect.Effect<void, SqlError | CacheError.StoreUnavailable> = Effect.gen(function* () {
+        // several processes may start at once: one after the other
+        yield* execute(Schema.lock, [`effect-larder ${prefix}`])
+        yield* execute(Schema.versionTable)
+        const [row] = yield* execute(Schema.readVersion)
+        const found = Number(row?.["version"] ?? 0)
+        if (found > Schema.version) return yield* newer(where, found)
+        for (const statement of Schema.migrations({ unlogged }).slice(found).flat()) yield* execute(statement)
+        if (found < Schema.version) yield* execute(Schema.writeVersion)
+      })
+      return client.withTransaction(steps)
+    }).pipe(
+      Effect.provide(layerFromPool({ acquire: Effect.succeed(pool) })),
+      Effect.mapError((error) => (error._tag === "SqlError" ? opening(error) : error))
     )
-    const client = Context.get(context, PgClient)
+  })
+
+export const open = (options: Options): Effect.Effect<Connection, CacheError.StoreUnavailable, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { millis, prefix, prepared, url } = options
+    const driver = yield* Peers.load({ store: Errors.storeName, driver: "pg", install }, () => import("pg"))
+    const pool = yield* Pool.make(driver.default.Pool, { ...options, url: Redacted.value(url) })
     const named = (sql: string): string => sql.replaceAll("{p}", prefix)
-    const execute = (sql: string, parameters: ReadonlyArray<unknown> = []) =>
-      client.unsafe<Columns>(named(sql), parameters as Array<unknown>).withoutTransform
+    yield* migrate(pool.ofDriver, named, options)
 
-    const migrate: Effect.Effect<void, SqlError | CacheError.StoreUnavailable> = Effect.gen(function* () {
-      // several processes may start at once: one after the other
-      yield* execute(Schema.lock, [`effect-larder ${prefix}`])
-      yield* execute(Schema.versionTable)
-      const [row] = yield* execute(Schema.readVersion)
-      const found = Number(row?.["version"] ?? 0)
-      if (found > Schema.version) return yield* newer(where, found)
-      for (const statement of Schema.migrations({ unlogged }).slice(found).flat()) yield* execute(statement)
-      if (found < Schema.version) yield* execute(Schema.writeVersion)
-    })
-    yield* client
-      .withTransaction(migrate)
-      .pipe(Effect.mapError((error) => (error._tag === "SqlError" ? opening(error) : error)))
-
-    // telling a server that hangs to stop would take its time, too: it is not waited for
-    const limited = yield* Limited.makeForEffects({ store: Errors.storeName, millis })
+    const limited = yield* Limited.make({ store: Errors.storeName, millis, failure: Errors.ofStatement })
+    /** By the statement as it is written. Of equal names the texts are equal, whichever program has prepared them. */
+    const statements = new Map<string, { readonly name?: string; readonly text: string }>()
+    const statementOf = (sql: string) => {
+      const known = statements.get(sql)
+      if (known !== undefined) return known
+      const text = named(sql)
+      const name = `larder_${createHash("sha256").update(text).digest("hex").slice(0, 32)}`
+      const made = prepared ? { name, text } : { text }
+      statements.set(sql, made)
+      return made
+    }
     return {
+      prepared,
       run: (operation, sql, parameters) =>
-        limited(
-          operation,
-          Effect.mapError(execute(sql, parameters), (error) => Errors.ofStatement(operation, error))
+        limited(operation, (attempt) =>
+          pool.run({ ...statementOf(sql), values: parameters as Array<unknown> }, attempt)
         )
     }
   })

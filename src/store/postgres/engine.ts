@@ -10,11 +10,10 @@ import { steadyMillis } from "../../internal/steady.js"
 import { Gather } from "../internal/gather.js"
 import { lastOfEach } from "../internal/lastOfEach.js"
 import { slotOf } from "../internal/slots.js"
-import type { Columns, Connection } from "./connection.js"
+import type { Connection } from "./connection.js"
+import type { Columns } from "./pool.js"
 import * as Schema from "./schema.js"
 
-/** Rows of one page of a listing. */
-const pageSize = 500
 /** Writes after which what is over is removed. */
 const reclaimAfter = 1_000
 
@@ -62,7 +61,10 @@ const numberIn = (rows: ReadonlyArray<Columns>, column: string): number => Numbe
 export const regions = ({ run }: Connection): Effect.Effect<ReadonlyArray<string>, CacheError.StoreFailure> =>
   Effect.map(run("regions", Schema.listRegions, []), (rows) => rows.map((row) => decodeText(String(row["name"]))))
 
-export const make = ({ run }: Connection, name: string): Effect.Effect<CacheStore.Engine, CacheError.StoreFailure> =>
+export const make = (
+  { prepared, run }: Connection,
+  name: string
+): Effect.Effect<CacheStore.Engine, CacheError.StoreFailure> =>
   Effect.gen(function* () {
     yield* run("open", Schema.openRegion, [encodeText(name)])
     const [found] = yield* run("open", Schema.findRegion, [encodeText(name)])
@@ -74,9 +76,14 @@ export const make = ({ run }: Connection, name: string): Effect.Effect<CacheStor
       return Effect.asVoid(run("set", Schema.reclaim, [now]))
     })
 
+    const reading = prepared ? Schema.read : Schema.readUnprepared
     const read = (keys: ReadonlyArray<string>) =>
-      Effect.map(run("get", Schema.read, [region, keys.map(digestOf)]), (rows) => {
-        const byKey = new Map(rows.flatMap((columns) => toRow(columns) ?? []).map((row) => [row.key, row]))
+      Effect.map(run("get", reading, [region, keys.map(digestOf)]), (rows) => {
+        const byKey = new Map<string, CacheStore.Row>()
+        for (const columns of rows) {
+          const row = toRow(columns)
+          if (row !== undefined) byKey.set(row.key, row)
+        }
         return { epoch: numberIn(rows, "epoch"), rows: keys.map((key) => byKey.get(key)) }
       })
 
@@ -142,8 +149,8 @@ export const make = ({ run }: Connection, name: string): Effect.Effect<CacheStor
         ),
 
       scan: Stream.paginateChunkEffect(Buffer.alloc(0), (after: Buffer) =>
-        Effect.map(run("scan", Schema.page, [region, after, pageSize]), (rows) => {
-          const last = rows.length < pageSize ? undefined : rows.at(-1)?.["digest"]
+        Effect.map(run("scan", Schema.page, [region, after]), (rows) => {
+          const last = rows.length < Schema.pageSize ? undefined : rows.at(-1)?.["digest"]
           return [
             Chunk.unsafeFromArray(rows.flatMap((columns) => toRow(columns) ?? [])),
             Option.fromNullable(last as Buffer | undefined)

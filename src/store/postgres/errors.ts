@@ -7,6 +7,15 @@ export const storeName = "PostgresStore"
 
 const unreachable = "check that the server runs and can be reached"
 
+const pooled: Diagnosis = {
+  reason: "the pooler gives each transaction another connection",
+  transient: false,
+  hint: "give the store the option prepared: false, or a pool that keeps a connection for each session"
+}
+
+/** What a pooler says that does not know what a connection is opened with; the code says too little. */
+const refusedStartup = /unsupported startup parameter/
+
 /** By the beginning of the SQLSTATE, or the system's own code. */
 const diagnoses: ReadonlyArray<readonly [code: string, diagnosis: Diagnosis]> = [
   ["28", { reason: "the user name or password is wrong", transient: false, hint: "check the url's user and password" }],
@@ -30,6 +39,8 @@ const diagnoses: ReadonlyArray<readonly [code: string, diagnosis: Diagnosis]> = 
   ["55P03", { reason: "a lock was not to be had", transient: true, hint: "try again" }],
   ["57P", { reason: "the server is shutting down or starting", transient: true, hint: unreachable }],
   ["57014", { reason: "the statement was cancelled", transient: true, hint: "try again" }],
+  ["26000", pooled],
+  ["42P05", pooled],
   ["08", { reason: "the connection was lost", transient: true, hint: unreachable }],
   ["42", { reason: "the tables are not as they were made", transient: false, hint: "drop them: a cache fills again" }],
   ["ECONNRESET", { reason: "the connection was lost", transient: true, hint: unreachable }],
@@ -48,18 +59,17 @@ const driverError = (error: unknown): unknown =>
 const diagnose = (given: unknown): Diagnosis => {
   const error = firstOf(given)
   const code = codeOf(error)
+  const reason = error instanceof Error ? error.message : String(error)
+  if (refusedStartup.test(reason)) return pooled
   const known = diagnoses.find(([prefix]) => code.startsWith(prefix))?.[1]
   if (known !== undefined) return known
-  const reason = error instanceof Error ? error.message : String(error)
   const isOfNetwork = (error instanceof Error && "syscall" in error) || /connection|terminated|timeout/i.test(reason)
   return { reason, transient: isOfNetwork, hint: isOfNetwork ? unreachable : "see the cause" }
 }
 
 /** A statement failed. */
-export const ofStatement = (operation: string, error: unknown): CacheError.StoreError => {
-  const cause = driverError(error)
-  return new CacheError.StoreError({ store: storeName, operation, ...diagnose(cause), cause })
-}
+export const ofStatement = (operation: string, cause: unknown): CacheError.StoreError =>
+  new CacheError.StoreError({ store: storeName, operation, ...diagnose(cause), cause })
 
 /** No connection can be made, or the tables cannot. `where` names the server, without its password. */
 export const ofOpening =

@@ -11,8 +11,8 @@
  * counter alone and whoever stores a load beside others: a function sees in each of its statements what was committed
  * before that statement, so what it looks at after that is not changed by anybody before it ends.
  *
- * Reading is a function for another reason: the driver has the server plan each statement anew, which takes several times
- * as long as to run it. What is in a function is planned once for each connection, for any number of keys.
+ * Reading is a statement, which is prepared: to plan it anew would take the server longer than to run it. Where nothing can
+ * be prepared, for a pooler hands out another connection each time, it is a function, whose plan is kept as well.
  */
 
 export const slots = 256
@@ -116,8 +116,13 @@ const columns = "e.key, e.value, e.tags, e.reclaim_at AS ends, e.epoch::float8 A
  * The entries of some digests, each by the index. `LIMIT` keeps the planner from turning it round: for a table that it
  * takes for small, as one that is filling, it would read all of the region.
  */
-const found = `unnest(digests) AS d (digest) CROSS JOIN LATERAL (
-  SELECT * FROM {p}_entries one WHERE one.region = of AND one.digest = d.digest LIMIT 1)`
+const found = (of: string, digests: string): string => `unnest(${digests}) AS d (digest) CROSS JOIN LATERAL (
+  SELECT * FROM {p}_entries one WHERE one.region = ${of} AND one.digest = d.digest LIMIT 1)`
+
+/** The epoch of a region, and what is there of some digests; one row at least. */
+const reading = (of: string, digests: string): string => `SELECT r.epoch::float8, ${columns}
+       FROM {p}_regions r LEFT JOIN LATERAL (SELECT f.* FROM ${found(of, digests)} f) e ON NOT ${outdated("e.epoch", "e.tags")}
+       WHERE r.id = ${of}`
 
 /** What finds entries by their digests. */
 const finding: ReadonlyArray<string> = [
@@ -125,9 +130,7 @@ const finding: ReadonlyArray<string> = [
      RETURNS TABLE (epoch float8, key text, value bytea, tags text[], ends float8, since float8)
      LANGUAGE plpgsql STABLE ROWS 1 SET plan_cache_mode TO force_generic_plan SET enable_seqscan TO off AS $$
    BEGIN
-     RETURN QUERY SELECT r.epoch::float8, ${columns}
-       FROM {p}_regions r LEFT JOIN LATERAL (SELECT f.* FROM ${found} f) e ON NOT ${outdated("e.epoch", "e.tags")}
-       WHERE r.id = of;
+     RETURN QUERY ${reading("of", "digests")};
    END $$`,
   `CREATE OR REPLACE FUNCTION {p}_delete(of bigint, digests bytea[], fences integer[]) RETURNS bigint
      LANGUAGE plpgsql SET enable_seqscan TO off AS $$
@@ -136,7 +139,7 @@ const finding: ReadonlyArray<string> = [
      UPDATE {p}_regions SET epoch = epoch + 1 WHERE id = of RETURNING * INTO r;
      INSERT INTO {p}_fences SELECT DISTINCT of, slot, r.epoch FROM unnest(fences) slot
        ON CONFLICT (region, slot) DO UPDATE SET epoch = excluded.epoch;
-     SELECT count(*) INTO count FROM ${found} e WHERE NOT ${outdated("e.epoch", "e.tags")};
+     SELECT count(*) INTO count FROM ${found("of", "digests")} e WHERE NOT ${outdated("e.epoch", "e.tags")};
      DELETE FROM {p}_entries WHERE ctid = ANY (ARRAY(
        SELECT f.place FROM unnest(digests) AS d (digest) CROSS JOIN LATERAL (
          SELECT one.ctid AS place FROM {p}_entries one WHERE one.region = of AND one.digest = d.digest LIMIT 1) f));
@@ -183,7 +186,9 @@ export const listRegions = "SELECT name FROM {p}_regions ORDER BY name"
 export const openRegion = "INSERT INTO {p}_regions (name) VALUES ($1) ON CONFLICT DO NOTHING"
 export const findRegion = "SELECT id::text AS id FROM {p}_regions WHERE name = $1"
 
-export const read = "SELECT * FROM {p}_read($1::bigint, $2::bytea[])"
+export const read = reading("$1::bigint", "$2::bytea[]")
+/** The same where nothing can be prepared. */
+export const readUnprepared = "SELECT * FROM {p}_read($1::bigint, $2::bytea[])"
 
 export const readEpoch = "SELECT epoch::float8 AS epoch FROM {p}_regions WHERE id = $1::bigint"
 
@@ -202,8 +207,10 @@ export const inspect = `SELECT ${columns}, r.entry_floor::float8 AS "entryFloor"
     ) t ON true
   WHERE r.id = $1::bigint`
 
+/** Rows of one page of a listing: a part of the statement, so that its plan is made for as many. */
+export const pageSize = 500
 export const page = `SELECT ${columns}, e.digest FROM {p}_regions r JOIN {p}_entries e ON e.region = r.id
-  WHERE r.id = $1::bigint AND e.digest > $2 AND NOT ${outdated("e.epoch", "e.tags")} ORDER BY e.digest LIMIT $3`
+  WHERE r.id = $1::bigint AND e.digest > $2 AND NOT ${outdated("e.epoch", "e.tags")} ORDER BY e.digest LIMIT ${pageSize}`
 
 export const size = `SELECT count(*)::float8 AS entries, coalesce(sum(length(e.value)), 0)::float8 AS bytes
   FROM {p}_regions r JOIN {p}_entries e ON e.region = r.id

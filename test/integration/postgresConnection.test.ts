@@ -1,0 +1,194 @@
+/** What PostgresStore does with its connections: what is prepared on them, how they are set, and when they are thrown away. */
+import { assert, describe, it } from "@effect/vitest"
+import type { CacheError } from "effect-larder"
+import * as PostgresStore from "effect-larder/PostgresStore"
+import { Duration, Effect, Exit, Fiber, Redacted, Scope } from "effect"
+import * as net from "node:net"
+import { afterAll, beforeAll } from "vitest"
+import * as Connection from "../../src/store/postgres/connection.js"
+import * as Pool from "../../src/store/postgres/pool.js"
+import * as Schema from "../../src/store/postgres/schema.js"
+import * as Postgres from "../fixtures/servers/postgres.js"
+import type * as Server from "../fixtures/servers/process.js"
+import { refused } from "../fixtures/sqlite/lives.js"
+
+describe.skipIf(!Postgres.isThere)("connections of PostgresStore", () => {
+  const scope = Effect.runSync(Scope.make())
+  let server: Server.Server
+  beforeAll(async () => {
+    server = await Effect.runPromise(Scope.extend(Postgres.make, scope))
+  }, 60_000)
+  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+
+  const urlOf = ({ port }: Server.Server, parameters = "") =>
+    `postgres://larder@127.0.0.1:${port}/postgres${parameters}`
+  const open = (options: Partial<Connection.Options> = {}, parameters = "") =>
+    Effect.suspend(() =>
+      Connection.open({
+        url: Redacted.make(urlOf(server, parameters)),
+        where: "here",
+        prefix: "c",
+        unlogged: false,
+        prepared: true,
+        maxConnections: 1,
+        connectMillis: 5_000,
+        millis: Infinity,
+        ...options
+      })
+    )
+  const valueOf = ({ run }: Connection.Connection, sql: string): Effect.Effect<unknown, CacheError.StoreFailure> =>
+    Effect.map(run("test", sql, []), ([row = {}]) => Object.values(row)[0])
+  const pid = "SELECT pg_backend_pid()"
+
+  const plans = `SELECT name, statement, generic_plans::integer AS generic, custom_plans::integer AS custom
+    FROM pg_prepared_statements WHERE statement LIKE 'SELECT r.epoch%'`
+  const read = ({ run }: Connection.Connection) => run("get", Schema.read, ["1", [Buffer.from("some digest")]])
+
+  it.scoped("a statement is prepared once for each connection, and planned once for any parameters, by the index", () =>
+    Effect.gen(function* () {
+      const made = yield* open({ prefix: "once" })
+      for (let round = 0; round < 10; round++) yield* read(made)
+      const [prepared, ...others] = yield* made.run("test", plans, [])
+      assert.deepStrictEqual([prepared?.["generic"], prepared?.["custom"], others], [10, 0, []])
+      const plan = yield* made.run("test", `EXPLAIN EXECUTE ${String(prepared?.["name"])} (1, '{}')`, [])
+      const lines = plan.map((row) => String(row["QUERY PLAN"])).join("\n")
+      assert.notInclude(lines, "Seq Scan")
+      assert.match(lines, /Index Cond: \(\(region = '?\$1'?.*\) AND \(digest = /)
+    })
+  )
+
+  it.scoped("for a pooler nothing is prepared, and nothing is set", () =>
+    Effect.gen(function* () {
+      const made = yield* open({ prepared: false })
+      yield* read(made)
+      // but this one, which has no name
+      assert.deepStrictEqual(yield* made.run("test", plans, []), [])
+      assert.strictEqual(yield* valueOf(made, "SHOW enable_seqscan"), "on")
+    })
+  )
+
+  it.scoped("what the url sets for its sessions is set, and counts more than what the store sets", () =>
+    Effect.gen(function* () {
+      const made = yield* open({}, "?options=-c%20work_mem%3D3MB+-c%20plan_cache_mode=auto&sslmode=disable")
+      assert.strictEqual(yield* valueOf(made, "SHOW work_mem"), "3MB")
+      assert.strictEqual(yield* valueOf(made, "SHOW plan_cache_mode"), "auto")
+      assert.strictEqual(yield* valueOf(made, "SHOW enable_seqscan"), "off")
+      assert.strictEqual(yield* valueOf(made, "SHOW application_name"), "effect-larder")
+    })
+  )
+
+  it("and so is what the environment sets; the rest of a url stays as it was written", () => {
+    const before = process.env["PGOPTIONS"]
+    const ours = "options=-c%20plan_cache_mode=force_generic_plan%20-c%20enable_seqscan=off"
+    try {
+      delete process.env["PGOPTIONS"]
+      assert.strictEqual(Pool.withSettings("postgres://a:%zz b@h/d"), `postgres://a:%zz b@h/d?${ours}`)
+      process.env["PGOPTIONS"] = "-c a=1&2+3#4"
+      assert.strictEqual(
+        Pool.withSettings("postgres://h/d?sslmode=require#no"),
+        `postgres://h/d?sslmode=require&${ours}%20-c%20a=1%262%2B3%234`
+      )
+    } finally {
+      if (before === undefined) delete process.env["PGOPTIONS"]
+      else process.env["PGOPTIONS"] = before
+    }
+  })
+
+  it.scoped("a statement that is refused leaves its connection as it was; one that ends it has another after it", () =>
+    Effect.gen(function* () {
+      const made = yield* open()
+      const first = yield* valueOf(made, pid)
+      const refused = yield* Effect.flip(valueOf(made, "SELECT 1 / 0"))
+      assert.strictEqual(refused._tag, "StoreError")
+      assert.strictEqual(yield* valueOf(made, pid), first)
+      const lost = yield* Effect.flip(valueOf(made, "SELECT pg_terminate_backend(pg_backend_pid())"))
+      assert.deepInclude(lost, {
+        _tag: "StoreError",
+        transient: true,
+        reason: "the server is shutting down or starting"
+      })
+      assert.notStrictEqual(yield* valueOf(made, pid), first)
+    })
+  )
+
+  it.scoped("a connection that does not have what was prepared on it is not used again, and told what to do", () =>
+    Effect.gen(function* () {
+      const made = yield* open()
+      const first = yield* valueOf(made, pid)
+      yield* read(made)
+      yield* valueOf(made, "DEALLOCATE ALL")
+      // as behind a pooler: what this connection has been told is not known where it leads to now
+      const forgotten = yield* Effect.flip(read(made))
+      assert.deepInclude(forgotten, { _tag: "StoreError", transient: false })
+      assert.include(forgotten.hint, "prepared: false")
+      assert.notStrictEqual(yield* valueOf(made, pid), first)
+      yield* read(made)
+    })
+  )
+
+  it.scopedLive("what takes too long takes its connection with it; what waited for that one does nothing later", () =>
+    Effect.gen(function* () {
+      const made = yield* open({ millis: 300 })
+      const [hangs, waits] = yield* Effect.forEach(["SELECT pg_sleep(60)", "CREATE TABLE too_late ()"], (sql) =>
+        Effect.fork(Effect.flip(made.run("get", sql, [])))
+      )
+      assert.strictEqual((yield* Fiber.join(hangs!))._tag, "StoreTimeout")
+      assert.strictEqual((yield* Fiber.join(waits!))._tag, "StoreTimeout")
+      assert.isNull(yield* valueOf(made, "SELECT to_regclass('too_late')"))
+    })
+  )
+
+  it.live("a session that hangs costs one operation its time, and closing no more than a second", () =>
+    Effect.gen(function* () {
+      const life = yield* Scope.make()
+      const made = yield* Scope.extend(open({ millis: 300, connectMillis: Infinity }), life)
+      const hangs = Effect.acquireRelease(
+        Effect.tap(Effect.map(valueOf(made, pid), Number), (found) =>
+          Effect.sync(() => process.kill(found, "SIGSTOP"))
+        ),
+        (found) => Effect.sync(() => process.kill(found, "SIGCONT"))
+      )
+      const first = yield* hangs
+      assert.strictEqual((yield* Effect.flip(read(made)))._tag, "StoreTimeout")
+      assert.notStrictEqual(yield* valueOf(made, pid), first)
+      yield* hangs
+      // who waits while it is closed is told: for the server to answer, or for a connection
+      const asked = Effect.fork(Effect.flip(read(made)))
+      const busy = yield* asked
+      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      const waiting = yield* asked
+      yield* Effect.yieldNow()
+      const [took] = yield* Effect.timed(Scope.close(life, Exit.void))
+      assert.isBelow(Duration.toMillis(took), 4_000)
+      for (const fiber of [busy, waiting]) assert.strictEqual((yield* Fiber.join(fiber))._tag, "StoreError")
+    }).pipe(Effect.scoped)
+  )
+
+  it.scoped("a pooler that refuses how a connection is opened is told with what to do", () =>
+    Effect.gen(function* () {
+      const startups: Array<string> = []
+      const message = "SFATAL\0C08P01\0Munsupported startup parameter: options\0\0"
+      const pooler = net.createServer((socket) =>
+        socket.once("data", (startup) => {
+          startups.push(startup.toString("latin1"))
+          const head = Buffer.from("E\0\0\0\0")
+          head.writeInt32BE(4 + message.length, 1)
+          socket.end(Buffer.concat([head, Buffer.from(message)]))
+        })
+      )
+      yield* Effect.acquireRelease(
+        Effect.async<void>((resume) => void pooler.listen(0, "127.0.0.1", () => resume(Effect.void))),
+        () => Effect.async<void>((resume) => void pooler.close(() => resume(Effect.void)))
+      )
+      const url = `postgres://larder@127.0.0.1:${(pooler.address() as net.AddressInfo).port}/x`
+      const error = (yield* refused(PostgresStore.layer({ url }))) as CacheError.StoreUnavailable
+      assert.strictEqual(error._tag, "StoreUnavailable")
+      assert.include(error.hint, "prepared: false")
+      yield* refused(PostgresStore.layer({ url, prepared: false }))
+      assert.deepStrictEqual(
+        startups.map((startup) => startup.includes("options\0-c plan_cache_mode=force_generic_plan")),
+        [true, false]
+      )
+    })
+  )
+})
