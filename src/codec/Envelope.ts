@@ -91,18 +91,25 @@ const envelopeProblem = (view: DataView, bytes: Uint8Array): string | undefined 
   if (bytes.length < fixedSize + checksum.size) return `${bytes.length} bytes are too few for an envelope`
   if (view.getUint32(0, true) !== magic) return "not an envelope: other magic"
   if (view.getUint8(4) !== version) return `format version ${view.getUint8(4)}, this reader knows ${version}`
-  if (!checksum.matches(bytes, bytes.length - checksum.size)) return "checksum differs"
+  if (!checksum.matches(bytes, bytes.length - checksum.size, view)) return "checksum differs"
   if ((view.getUint8(5) & ~(failedFlag | keyTextFlag)) !== 0) return `unknown flags ${view.getUint8(5)}`
   if (view.getUint16(6, true) !== 0) return `reserved bytes are ${view.getUint16(6, true)}`
   return undefined
 }
 
-/** The key text and the tags, and where the payload starts. */
-const readTexts = (
-  view: DataView,
-  bytes: Uint8Array,
-  end: number
-): { readonly keyText: string | undefined; readonly tags: ReadonlyArray<string>; readonly next: number } | string => {
+interface Texts {
+  readonly keyText: string | undefined
+  readonly tags: ReadonlyArray<string>
+  /** Where the payload starts. */
+  readonly next: number
+}
+
+/** Of most entries. */
+const noTexts: Texts = { keyText: undefined, tags: [], next: fixedSize }
+
+/** The key text and the tags. */
+const readTexts = (view: DataView, bytes: Uint8Array, end: number): Texts | string => {
+  if ((view.getUint8(5) & keyTextFlag) === 0 && view.getUint32(56, true) === 0) return noTexts
   let next = fixedSize
   let keyText: string | undefined
   if ((view.getUint8(5) & keyTextFlag) !== 0) {

@@ -11,6 +11,7 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import type { SteadyClock } from "./steady.js"
+import { runtimeOf } from "./inherit.js"
 import { clockOf } from "./steady.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
@@ -35,14 +36,14 @@ export class Deadlines {
 
   constructor(private readonly steady: SteadyClock) {}
 
-  /** Answers how to be rid of it again. */
-  add(item: Watched, caller: AnyFiber, runtime: Runtime.Runtime<never>): () => void {
+  /** Answers how to be rid of it again. `runtime` is asked for only where there is no watch yet that it could join. */
+  add(item: Watched, caller: AnyFiber, runtime = () => runtimeOf(undefined, caller)): () => void {
     const clock = clockOf(caller)
     if (this.watch !== undefined && (clock !== this.clock || item.until < this.wakesAt)) {
-      return alone(item, this.steady.now(caller), runtime)
+      return alone(item, this.steady.now(caller), runtime())
     }
     this.watched.add(item)
-    if (this.watch === undefined) this.begin(clock, runtime)
+    if (this.watch === undefined) this.begin(clock, runtime())
     return () => void this.watched.delete(item)
   }
 

@@ -19,6 +19,10 @@ const contextOf = (captured: Context.Context<never> | undefined, fiber: AnyFiber
   return Context.unsafeMake(merged)
 }
 
+/** Whether a fiber has the same of this service as what was captured. */
+export const hasSame = (captured: Context.Context<never> | undefined, fiber: AnyFiber, service: string): boolean =>
+  captured === undefined || captured.unsafeMap.get(service) === fiber.currentContext.unsafeMap.get(service)
+
 /** To run a load in: with the caller's fiber refs as they are now, for when it lands he may be at something else. */
 export const runtimeOf = (captured: Context.Context<never> | undefined, fiber: AnyFiber): Runtime.Runtime<never> =>
   Runtime.make({

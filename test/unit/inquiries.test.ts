@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, Schema, Stream, Tracer } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, FiberRef, Layer, Schema, Stream, Tracer } from "effect"
 import { Cache, CacheStore } from "effect-larder"
 import { describe } from "vitest"
 
@@ -18,11 +18,12 @@ const farAway = Effect.gen(function* () {
         getMany: (keys) =>
           Effect.suspend(() => {
             asked.push(keys)
-            return Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(state.gate))
-          }).pipe(
-            Effect.map(() => ({ epoch: 0, rows: keys.map((key) => rows.get(key)) })),
-            Effect.onInterrupt(() => Effect.sync(() => void state.interrupted++))
-          ),
+            const reading = { epoch: 0, rows: keys.map((key) => rows.get(key)) }
+            return Deferred.succeed(begun, undefined).pipe(
+              Effect.zipRight(Deferred.await(state.gate)),
+              Effect.as(reading)
+            )
+          }).pipe(Effect.onInterrupt(() => Effect.sync(() => void state.interrupted++))),
         setMany: (all) => Effect.sync(() => all.forEach((row) => rows.set(row.key, row))),
         deleteMany: () => Effect.succeed(0),
         bump: () => Effect.void,
@@ -78,7 +79,7 @@ describe("gets over a store that is far away", () => {
     })
   )
 
-  it.scoped("one that leaves harms no other", () =>
+  it.scoped("whoever asks for all of them leaves, and those who are left are asked for anew", () =>
     Effect.gen(function* () {
       const { asked, begun, open, state, store } = yield* farAway
       const { cache: made, loads } = lengths()
@@ -87,10 +88,45 @@ describe("gets over a store that is far away", () => {
       yield* begun
       assert.deepStrictEqual(asked, [["a", "bb"]])
       yield* Fiber.interrupt(first)
-      assert.strictEqual(state.interrupted, 0)
+      assert.strictEqual(state.interrupted, 1)
       yield* open
       assert.strictEqual(yield* Fiber.join(second), 2)
+      assert.deepStrictEqual(asked, [["a", "bb"], ["bb"]])
       assert.deepStrictEqual(loads, ["bb"])
+    })
+  )
+
+  it.scoped("one that leaves harms no other, be they after the same key", () =>
+    Effect.gen(function* () {
+      const { asked, begun, open, state, store } = yield* farAway
+      const { cache: made, loads } = lengths()
+      const cache = yield* over(store, made)
+      const asking = (key: string) => Effect.fork(cache.get(key))
+      const [first, same, other] = [yield* asking("a"), yield* asking("a"), yield* asking("bb")]
+      yield* begun
+      yield* Fiber.interrupt(other)
+      assert.strictEqual(state.interrupted, 0)
+      yield* Fiber.interrupt(first)
+      yield* open
+      assert.strictEqual(yield* Fiber.join(same), 1)
+      assert.deepStrictEqual(asked, [["a", "bb"], ["a"]])
+      assert.deepStrictEqual(loads, ["a"])
+    })
+  )
+
+  it.scoped("a load is run with what its first caller had when he asked, wherever he is by then", () =>
+    Effect.gen(function* () {
+      const { begun, open, store } = yield* farAway
+      const name = FiberRef.unsafeMake("nobody")
+      const made = Cache.make("names", { key: Schema.String, success: Schema.String, lookup: () => FiberRef.get(name) })
+      const cache = yield* over(store, made)
+      const get = Effect.locally(cache.get("a"), name, "first")
+      const first = yield* Effect.fork(Effect.ensuring(get, FiberRef.set(name, "gone")))
+      const second = yield* Effect.fork(Effect.locally(cache.get("a"), name, "second"))
+      yield* begun
+      yield* Fiber.interrupt(first)
+      yield* open
+      assert.strictEqual(yield* Fiber.join(second), "first")
     })
   )
 
@@ -175,10 +211,35 @@ describe("gets over a store that is far away", () => {
     })
   )
 
-  it.scoped("end with the cache, which waits for what the store is at", () =>
+  it.scoped("end with the cache; who asks himself does when the store has answered him, and asks for no more", () =>
+    Effect.gen(function* () {
+      const { asked, begun, open, state, store } = yield* farAway
+      const { cache: made, loads } = lengths()
+      const [first, second] = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const cache = yield* over(store, made)
+          const asking = [yield* Effect.forkDaemon(cache.get("a")), yield* Effect.forkDaemon(cache.get("bb"))] as const
+          yield* begun
+          return asking
+        })
+      )
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.await(second)))
+      yield* open
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.await(first)))
+      assert.strictEqual(state.interrupted, 0)
+      assert.deepStrictEqual([asked, loads], [[["a", "bb"]], []])
+    })
+  )
+
+  it.scoped("a cache that ends takes back what is asked in a fiber of its own", () =>
     Effect.gen(function* () {
       const { begun, state, store } = yield* farAway
-      const { cache: made } = lengths()
+      const made = Cache.make("lengths", {
+        key: Schema.String,
+        success: Schema.Number,
+        waitFresh: "1 minute",
+        lookup: (key) => Effect.succeed(key.length)
+      })
       const fiber = yield* Effect.scoped(
         Effect.gen(function* () {
           const cache = yield* over(store, made)

@@ -87,8 +87,7 @@ export const write = (bytes: Uint8Array, at: number): void => {
 }
 
 /** Whether the checksum at `at` is that of everything before it. */
-export const matches = (bytes: Uint8Array, at: number): boolean => {
-  const view = viewOf(bytes)
+export const matches = (bytes: Uint8Array, at: number, view = viewOf(bytes)): boolean => {
   const found = compute(view, at, 0)
   for (let i = 0; i < 4; i++) if (view.getInt32(at + 4 * i, true) !== found[i]) return false
   return true

@@ -5,55 +5,69 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type { Asked, Call, Place, Ticket } from "./call.js"
+import type * as CacheError from "../../CacheError.js"
+import type * as CacheStore from "../../CacheStore.js"
+import { type Asked, type Call, isAnswer, isPlace, type Place, type Ticket } from "./call.js"
 import type { Core } from "./core.js"
 import type { Answer } from "./model.js"
 import { immediate } from "../instructions.js"
 import { traced } from "../tracing.js"
 
-/** What the store says of the keys that are worth asking for: not near, and nobody is at them already. */
+/** What the store said of the keys that were worth asking for: not near, and nobody is at them already. */
+interface Told<A, E> {
+  readonly reading: CacheStore.Reading<A, E>
+  /** Which of its places is each key's. */
+  readonly places: ReadonlyMap<string, number>
+  readonly overtaken: boolean
+}
+
+type Id = string | CacheError.KeyError
+
 const ask = <K, A, E, R>(
   core: Core<K, A, E, R>,
-  keys: ReadonlyArray<K>,
+  ids: ReadonlyArray<Id>,
   call: Call
-): Effect.Effect<ReadonlyMap<string, Asked<A, E>>, E> => {
+): Effect.Effect<Told<A, E> | undefined, E> => {
   const { complete, near } = core.definition.region
-  const ids = new Set<string>()
-  if (!complete && call.settings.mode === "default") {
-    for (const key of keys) {
-      const id = core.encode(key)
-      if (typeof id !== "string" || core.loader.flightOf(id) !== undefined) continue
-      const entry = near?.peek(id, call.startedAt)
-      if (entry === undefined || call.startedAt >= entry.freshUntil) ids.add(id)
-    }
+  if (complete || call.settings.mode !== "default") return Effect.succeed(undefined)
+  const places = new Map<string, number>()
+  for (const id of ids) {
+    if (typeof id !== "string" || places.has(id) || core.loader.flightOf(id) !== undefined) continue
+    const entry = near?.peek(id, call.startedAt)
+    if (entry === undefined || call.startedAt >= entry.freshUntil) places.set(id, places.size)
   }
-  if (ids.size === 0) return Effect.succeed(new Map())
-  const wanted = [...ids]
+  if (places.size === 0) return Effect.succeed(undefined)
   const { overtakes } = core.loader
-  return Effect.map(core.loader.voyages.guard.read(wanted), ({ epoch, found }) => {
-    const overtaken = core.loader.overtakes !== overtakes
-    return new Map(wanted.map((id, index) => [id, { found: found[index], epoch, overtaken }]))
-  })
+  return Effect.map(core.loader.voyages.guard.read([...places.keys()]), (reading) => ({
+    reading,
+    places,
+    overtaken: core.loader.overtakes !== overtakes
+  }))
 }
 
 /** The tickets of all keys. A repeated key rides along with its first: by now that load may have landed already. */
 const board = <K, A, E, R>(
   core: Core<K, A, E, R>,
   keys: ReadonlyArray<K>,
+  ids: ReadonlyArray<Id>,
   call: Call,
-  asked: ReadonlyMap<string, Asked<A, E>>
+  told: Told<A, E> | undefined
 ): ReadonlyArray<Ticket<K, A, E, R>> => {
-  const places = new Map<string, Place<K, A, E>>()
-  return keys.map((key) => {
-    const id = core.encode(key)
-    if (typeof id !== "string") return core.decide(key, call)
-    const place = places.get(id)
+  const taken = new Map<Id, Place<K, A, E>>()
+  return keys.map((key, index) => {
+    const id = ids[index]!
+    const place = taken.size === 0 ? undefined : taken.get(id)
     if (place !== undefined) {
       place.flight.waiters++
       return { flight: place.flight, owner: false }
     }
-    const ticket = core.decide(key, call, asked.get(id))
-    if (!Effect.isEffect(ticket)) places.set(id, ticket)
+    const at = typeof id === "string" ? told?.places.get(id) : undefined
+    const asked: Asked<A, E> | undefined =
+      told === undefined || at === undefined
+        ? undefined
+        : { found: told.reading.found[at], epoch: told.reading.epoch, overtaken: told.overtaken }
+    const ticket = core.decide(key, id, call, asked)
+    if (isPlace(ticket)) taken.set(id, ticket)
     return ticket
   })
 }
@@ -83,7 +97,7 @@ const begin = <K, A, E, R>(
   const settled = Effect.suspend(() =>
     Effect.catchAll(core.settle(ticket, call), (error) => Effect.succeed(failed<A, E>(error)))
   )
-  if (!Effect.isEffect(ticket)) {
+  if (isPlace(ticket)) {
     // a place needs nothing of the context: its load has it already
     return Effect.succeed({
       answer: settled as Begun<A, E>["answer"],
@@ -98,7 +112,8 @@ const begin = <K, A, E, R>(
 
 /** What a ticket has come to already, if it has: most of what was found needs no effect to be answered. */
 const answered = <K, A, E, R>(core: Core<K, A, E, R>, ticket: Ticket<K, A, E, R>): Answer<A, E> | undefined => {
-  if (!Effect.isEffect(ticket)) {
+  if (isAnswer(ticket)) return ticket
+  if (isPlace(ticket)) {
     const { landing } = ticket.flight
     return landing === undefined ? undefined : core.disembark(ticket, landing)
   }
@@ -114,6 +129,7 @@ const rideAll = <K, A, E, R>(
   tickets: ReadonlyArray<Ticket<K, A, E, R>>,
   call: Call
 ): Effect.Effect<ReadonlyArray<Answer<A, E>>, never, R> => {
+  if (tickets.every(isAnswer)) return Effect.succeed(tickets)
   const answers = tickets.map((ticket) => answered(core, ticket))
   const rest = tickets.filter((_, place) => answers[place] === undefined)
   const all = (others: ReadonlyArray<Answer<A, E>>): ReadonlyArray<Answer<A, E>> => {
@@ -146,9 +162,10 @@ export const getMany = <K, A, E, R>(
       const all = Array.from(keys)
       const settings = core.settingsOf(fiber)
       const call: Call = { settings, fiber, restore, startedAt: core.clock.now(fiber) }
+      const ids = all.map((key) => core.encode(key))
       const answers = () =>
-        Effect.matchEffect(core.wait(call, ask(core, all, call), all.length), {
-          onSuccess: (asked) => rideAll(core, board(core, all, call, asked), call),
+        Effect.matchEffect(core.wait(call, ask(core, ids, call), all.length), {
+          onSuccess: (told) => rideAll(core, board(core, all, ids, call, told), call),
           // a strict cache's store: no key can be answered
           onFailure: (error) => Effect.succeed(all.map(() => failed<A, E>(error)))
         })

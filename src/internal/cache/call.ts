@@ -15,6 +15,8 @@ export interface Call {
   readonly fiber: AnyFiber
   readonly restore: <X, E2, R2>(effect: Effect.Effect<X, E2, R2>) => Effect.Effect<X, E2, R2>
   readonly startedAt: number
+  /** The caller asks for one key and waits for it next: he may ask a store for it himself. */
+  readonly isSingle?: boolean
 }
 
 /** What a store said of one key, and the epoch from which a load may go on. */
@@ -39,5 +41,11 @@ export interface Sought<A, E> {
   readonly begun: Begun<A, E> | undefined
 }
 
-/** An effect counts its outcome when it is run. Whoever does not come to that gives the ticket back: see `leave`. */
-export type Ticket<K, A, E, R> = Effect.Effect<Answer<A, E>, E, R> | Place<K, A, E>
+/**
+ * What a get has come to: an answer, counted already; the way to one, which counts its outcome when it is run; or a place.
+ * Whoever does not go that way, or does not ride, gives the ticket back: see `leave`.
+ */
+export type Ticket<K, A, E, R> = Answer<A, E> | Effect.Effect<Answer<A, E>, E, R> | Place<K, A, E>
+
+export const isPlace = <K, A, E, R>(ticket: Ticket<K, A, E, R>): ticket is Place<K, A, E> => "flight" in ticket
+export const isAnswer = <K, A, E, R>(ticket: Ticket<K, A, E, R>): ticket is Answer<A, E> => "outcome" in ticket

@@ -10,102 +10,44 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
-import type { Recorder } from "../../observe/internal/recorder.js"
 import { localOf } from "../configLocal.js"
 import { closed } from "../store/service.js"
 import { isTraced } from "../tracing.js"
-import type { Asked, Call, Place, Sought, Ticket } from "./call.js"
+import { type Asked, type Call, isAnswer, isPlace, type Place, type Sought, type Ticket } from "./call.js"
 import { bypass } from "./bypass.js"
-import { Counters } from "./counters.js"
-import { type Flight, giveUpOn, type Landing } from "./flight.js"
-import type { Hits, Target } from "./get.js"
-import { Get } from "./get.js"
+import { giveUpOn, type Landing } from "./flight.js"
+import { Get, type Target } from "./get.js"
+import { NearHits } from "./hits.js"
 import { type Begun, type Departure, Loader } from "./loader.js"
 import type { Answer, Definition } from "./model.js"
 import { Outcomes } from "./outcomes.js"
 import type { Settings } from "./settings.js"
 import { judge, withLocal } from "./settings.js"
 import { fallBack } from "./conclude.js"
-import { hasStale, timedOut, waitFor } from "./wait.js"
+import { hasStale, mayLead, timedOut, waitFor } from "./wait.js"
 import { withCurrentFiber } from "../currentFiber.js"
-import { steady } from "../steady.js"
 import { traceGet, traceWait } from "./traces.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 const exitOf = <A, E>(answer: Answer<A, E>): Exit.Exit<A, E> => answer.exit
 
-/** What `LiveView.find` answers of an entry that may be fresh earlier. */
-const notFresh = -2
-
-/** Whether nothing is to be asked, told or counted of a hit but that it was one. */
-const isDirect = <K, A, E, R>({ accesses, events, settings, when }: Definition<K, A, E, R>): boolean =>
-  settings.mode === "default" && !settings.traceHits && !events.hits && when === undefined && accesses === undefined
-
-export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
-  readonly counters = new Counters()
-  readonly clock = steady
+export class Core<K, A, E, R> extends NearHits<K, A, E, R> implements Target<K, A, E, R> {
   readonly loader: Loader<K, A, E, R>
   private readonly outcomes: Outcomes<K, A, E, R>
   isClosed = false
-  private readonly unsafeProbe: (key: K) => string
-  /** The nearest tier, if no condition and no mode stands between it and a key, unless by a local override. */
-  private hitView: CacheStore.LiveView<A, E> | undefined
-  private readonly near: CacheStore.LiveView<A, E> | undefined
-  private readonly recorder: Recorder | undefined
 
-  constructor(readonly definition: Definition<K, A, E, R>) {
-    this.near = definition.region.near
-    this.recorder = definition.recorder
-    this.unsafeProbe = definition.keys.unsafeProbe ?? definition.keys.unsafeEncode
+  constructor(definition: Definition<K, A, E, R>) {
+    super(definition)
     this.loader = new Loader(definition, this.counters, this.clock)
     this.outcomes = new Outcomes(definition, this.counters)
-    this.hitView = isDirect(definition) ? this.near : undefined
   }
 
   readonly get = (key: K): Effect.Effect<A, E, R> => new Get(this, key)
 
-  hitsOf(): this {
-    return this
-  }
-
-  /** The nearest tier's answer, where nothing in force asks for more than that. */
-  hit(key: K, fiber: AnyFiber): number {
-    const view = this.hitView
-    if (view === undefined || localOf(fiber.currentContext) !== undefined) return -1
-    const id = this.probe(key)
-    if (id === undefined) return -1
-    const { clock, recorder } = this
-    if (recorder !== undefined && recorder.isLooking) recorder.key = id
-    if (view.slides) return this.unlessDue(view, view.find(id, clock.now(fiber)), fiber)
-    const place = view.find(id, clock.atMost(fiber))
-    const found = place === notFresh && clock.isGuessed ? view.find(id, clock.now(fiber)) : place
-    return this.definition.early === undefined ? found : this.unlessDue(view, found, fiber)
-  }
-
-  /** What may have to be loaded again behind its readers' backs goes the whole way. */
-  private unlessDue(view: CacheStore.LiveView<A, E>, place: number, fiber: AnyFiber): number {
-    const { early } = this.definition
-    if (early === undefined || place < 0) return place
-    const now = this.clock.now(fiber)
-    return early.mayBeDue(view.createdAtAt(place), view.freshUntilAt(place), view.loadMillisAt(place), now)
-      ? notFresh
-      : place
-  }
-
-  handOut(place: number): A {
-    // only `hit` has places, and only from here
-    const view = this.hitView as CacheStore.LiveView<A, E>
-    this.counters.fresh++
-    this.counters.savedMillis += view.loadMillisAt(place)
-    const { recorder } = this
-    if (recorder !== undefined && --recorder.left < recorder.floor) recorder.hit()
-    return view.valueAt(place)
-  }
-
   whole(key: K): Effect.Effect<A, E, R> {
     return withCurrentFiber((fiber) => {
-      const isPlain = this.hitView !== undefined && localOf(fiber.currentContext) === undefined
+      const isPlain = this.isDirectFor(fiber)
       const id = isPlain ? this.encode(key) : undefined
       const load = typeof id === "string" ? this.loader.loadHere(key, id, fiber) : undefined
       return load !== undefined && "how" in load
@@ -130,26 +72,27 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
       withCurrentFiber((fiber) => {
         const inForce = this.settingsOf(fiber)
         const settings = mode === undefined ? inForce : { ...inForce, mode }
-        const call: Call = { settings, fiber, restore, startedAt: this.clock.now(fiber) }
+        const call: Call = { settings, fiber, restore, startedAt: this.clock.now(fiber), isSingle: true }
         // inside its span nothing begins before the span: the load that it may start is the span's child
         if (settings.traceHits && isTraced(fiber)) {
           const id = this.encode(key)
-          const answer = Effect.suspend(() => this.settle(this.decide(key, call), call))
+          const answer = Effect.suspend(() => this.settle(this.decide(key, id, call), call))
           return Effect.flatMap(traceGet({ cache: this.definition.name, id, clock: this.clock }, answer, fiber), take)
         }
-        const ticket = this.decide(key, call, undefined, begun)
+        const ticket = this.decide(key, this.encode(key), call, undefined, begun)
+        if (isAnswer(ticket)) return take(ticket)
         // the shortest way for what has landed already: it was in the air for nobody else
-        if (!Effect.isEffect(ticket) && ticket.flight.landing !== undefined) {
-          return take(this.disembark(ticket, ticket.flight.landing))
-        }
-        return Effect.flatMap(this.settle(ticket, call), take)
+        return isPlace(ticket) && ticket.flight.landing !== undefined
+          ? take(this.disembark(ticket, ticket.flight.landing))
+          : Effect.flatMap(this.settle(ticket, call), take)
       })
     )
   }
 
   /** What a ticket comes to in the end. */
   settle(ticket: Ticket<K, A, E, R>, call: Call): Effect.Effect<Answer<A, E>, E, R> {
-    return Effect.isEffect(ticket) ? ticket : this.ride(ticket, call)
+    if (isPlace(ticket)) return this.ride(ticket, call)
+    return isAnswer(ticket) ? Effect.succeed(ticket) : ticket
   }
 
   encode(key: K): string | CacheError.KeyError {
@@ -158,15 +101,6 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     } catch (error) {
       if (error instanceof CacheError.KeyError) return error
       throw error
-    }
-  }
-
-  /** Where to look for the key; the whole way tells what is wrong with one that cannot be a key. */
-  private probe(key: K): string | undefined {
-    try {
-      return this.unsafeProbe(key)
-    } catch {
-      return undefined
     }
   }
 
@@ -185,11 +119,16 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
   }
 
   /**
-   * Decides what this get is: an answer (or the way to one), or a place in a flight, taken. `asked` is what a store
-   * that was asked for many keys at once said of this one.
+   * Decides what this get is: an answer (or the way to one), or a place in a flight, taken. `id` is what the key was
+   * encoded to, `asked` what a store that was asked for many keys at once said of this one.
    */
-  decide(key: K, call: Call, asked?: Asked<A, E>, begun?: Begun<A, E>): Ticket<K, A, E, R> {
-    const id = this.encode(key)
+  decide(
+    key: K,
+    id: string | CacheError.KeyError,
+    call: Call,
+    asked?: Asked<A, E>,
+    begun?: Begun<A, E>
+  ): Ticket<K, A, E, R> {
     // a key that cannot be one: the types say whether that can be (see `CacheKey.ErrorOf`), so `E` holds `KeyError` then
     if (typeof id !== "string") return this.outcomes.fail(Exit.fail(id as E & CacheError.KeyError))
     if (this.isClosed) return this.outcomes.fail(Exit.die(closed(this.definition.name)))
@@ -216,7 +155,7 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
       this.definition.accesses?.hit(id)
       const isEarly = verdict === "fresh" && this.loader.isDue(found.entry, settings, startedAt, call.fiber)
       if (isEarly || verdict === "stale") this.loader.refreshInBackground(key, id, settings, call.fiber, isEarly)
-      return Effect.sync(() => this.outcomes.serve(id, found.entry, startedAt, found.tier))
+      return this.outcomes.serve(id, found.entry, startedAt, found.tier)
     }
     return this.seekFurther(key, id, call, { found, verdict, asked, begun })
   }
@@ -259,7 +198,7 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     if (present !== undefined && !present.suits(wanted, settings)) {
       return Effect.zipRight(
         this.wait(call, present.awaitLocated),
-        Effect.suspend(() => this.settle(this.decide(key, call), call))
+        Effect.suspend(() => this.settle(this.decide(key, id, call), call))
       )
     }
     // a refresh behind the callers' backs is no reason to wait: the store is asked past it
@@ -268,7 +207,7 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
       const held = this.loader.voyages.heldOff(id, settings, call.startedAt)
       if (held !== undefined) return this.heldOff(key, id, call, known, held)
     }
-    const flight = present ?? this.loader.depart({ key, id, settings, fiber, kind, ...known })
+    const flight = present ?? this.loader.depart({ key, id, settings, fiber, kind, ...known, leads: mayLead(call) })
     flight.waiters++
     return { flight, owner: present === undefined }
   }
@@ -295,7 +234,7 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
     const { overtakes } = this.loader
     return Effect.flatMap(this.wait(call, this.loader.read(id)), ({ epoch, found: [found] }) => {
       const overtaken = this.loader.overtakes !== overtakes
-      return this.settle(this.decide(key, call, { found, epoch, overtaken }), call)
+      return this.settle(this.decide(key, id, call, { found, epoch, overtaken }), call)
     })
   }
 
@@ -321,15 +260,19 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
   private ride(place: Place<K, A, E>, call: Call): Effect.Effect<Answer<A, E>> {
     const { flight, owner } = place
     if (flight.landing !== undefined) return Effect.succeed(this.disembark(place, flight.landing))
-    const { forget, landing } = waitFor(flight, call, this.loader.voyages.deadlines, this.clock)
+    const { forget, landing } = waitFor(place, call, this.loader.voyages.deadlines, this.clock)
     const wait = Effect.matchCauseEffect(call.restore(landing), {
       // waiting cannot fail: it was interrupted
       onFailure: (cause) => {
         forget()
-        return Effect.zipRight(this.leave(place), Effect.failCause(cause))
+        const { asking } = flight
+        return Effect.zipRight(
+          this.leave(place),
+          Effect.suspend(() => (asking?.abandon(flight), Effect.failCause(cause)))
+        )
       },
       onSuccess: (landing) =>
-        Effect.succeed(landing === timedOut ? this.giveUp(flight, call) : this.disembark(place, landing))
+        Effect.succeed(landing === timedOut ? this.giveUp(place, call) : this.disembark(place, landing))
     })
     return owner || !isTraced(call.fiber) ? wait : traceWait(this.definition.name, flight, wait)
   }
@@ -343,8 +286,9 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
   /** A get that was interrupted. The last one in a flight takes it down, and waits until that is done. */
   leave(ticket: Ticket<K, A, E, R>): Effect.Effect<void> {
     this.counters.failed++
-    if (Effect.isEffect(ticket)) return Effect.void
-    const { flight } = ticket
+    if (!isPlace(ticket)) return Effect.void
+    const { flight, owner } = ticket
+    if (owner) flight.keep()
     flight.waiters--
     if (flight.waiters > 0 || flight.adopted || flight.landing !== undefined) return Effect.void
     this.loader.detach(flight)
@@ -352,7 +296,8 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
   }
 
   /** The wait is over, the flight is not: it goes on for those who come later. */
-  private giveUp(flight: Flight<K, A, E>, { fiber, settings }: Call): Answer<A, E> {
+  private giveUp({ flight, owner }: Place<K, A, E>, { fiber, settings }: Call): Answer<A, E> {
+    if (owner) flight.keep()
     flight.waiters--
     if (flight.landing !== undefined) return this.outcomes.land(flight.id, flight.landing, false)
     flight.adopted = true
@@ -363,7 +308,7 @@ export class Core<K, A, E, R> implements Hits<K, A>, Target<K, A, E, R> {
   /** After this no get starts a load; those in the air are brought down, and their finalizers have run. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.isClosed = true
-    this.hitView = undefined
+    this.noMoreHits()
     return this.loader.close
   })
 }

@@ -38,6 +38,16 @@ export interface Load<K, A, E> {
   readonly known: CacheEntry.CacheEntry<A, E> | undefined
 }
 
+/** What a store is asked for some flights together; see inquiries.ts. */
+export interface Asking<K, A, E> {
+  /** Asks it, in the fiber that runs this, where it is this flight's caller who has to. It is answered when this ends. */
+  readonly lead: (flight: Flight<K, A, E>) => Effect.Effect<void> | undefined
+  /** Whoever had to ask it leaves. */
+  readonly abandon: (flight: Flight<K, A, E>) => void
+  /** Nobody waits for the flight any more. */
+  readonly withdraw: (flight: Flight<K, A, E>) => Effect.Effect<void>
+}
+
 const nothing = (): void => {}
 
 /** Spans of waiters that a load is linked to: enough to follow, bounded for a key that thousands wait for. */
@@ -63,8 +73,10 @@ export class Flight<K, A, E> implements Load<K, A, E> {
   startedAt = 0
   span: Tracer.Span | undefined = undefined
   cancelDeadline: (() => void) | undefined = undefined
-  /** Takes back what the store is being asked on its behalf: it has no fiber before that is answered. */
-  withdraw: Effect.Effect<void> | undefined = undefined
+  /** What the store is being asked on its behalf: it has no fiber before that is answered. */
+  asking: Asking<K, A, E> | undefined = undefined
+  /** What it needs on its way, with what is its first caller's. */
+  trip: { keep(): void } | undefined = undefined
   private waiting: Array<Tracer.AnySpan> | undefined = undefined
   private linked = 0
   /** Who is told of the landing, and who of it being known what there is. Made only when somebody waits. */
@@ -119,6 +131,11 @@ export class Flight<K, A, E> implements Load<K, A, E> {
     this.found = undefined
   }
 
+  /** Its first caller does not wait for it: what he has is kept now. */
+  keep(): void {
+    if (this.landing === undefined) this.trip?.keep()
+  }
+
   /** Later landings are of no account: the first one is what everybody got. */
   land(landing: Landing<A, E>): void {
     if (this.landing !== undefined) return
@@ -148,5 +165,5 @@ export const linkTo = (span: Tracer.AnySpan): Tracer.SpanLink => ({ _tag: "SpanL
 /** Ends the flight and waits until its finalizers have run, or until its deadline: a deaf lookup holds up nobody. */
 export const giveUpOn = <K, A, E>(flight: Flight<K, A, E>): Effect.Effect<void> =>
   flight.fiber === undefined
-    ? (flight.withdraw ?? Effect.void)
+    ? (flight.asking?.withdraw(flight) ?? Effect.void)
     : Effect.asVoid(Effect.zipRight(Fiber.interruptFork(flight.fiber), flight.awaitLanding))

@@ -2,9 +2,12 @@
  * What a store is asked for in one turn of the scheduler: once, for all who ask.
  *
  * A server tells a hundred keys in little more time than one, and most of what asking costs in this process is the same
- * for both. So a flight that has to ask a server first has no fiber until that has answered: it takes its place here, and
- * at the end of the turn the store is asked for the keys of all of them, on behalf of whoever was first. What the answer
- * means is each flight's own affair.
+ * for both. So a flight that has to ask a server first has no fiber until that has answered: it takes its place in an
+ * inquiry, and at the end of the turn the store is asked for the keys of all of them. What the answer means is each
+ * flight's own affair.
+ *
+ * Whoever came first and has nothing to do but to wait *leads*: he asks in his own fiber, for a fiber of its own costs as
+ * much as a server on the same machine does. If he leaves, those who are left are asked for anew.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,96 +17,152 @@ import * as Runtime from "effect/Runtime"
 import type * as Scheduler from "effect/Scheduler"
 import type * as CacheStore from "../../CacheStore.js"
 import { handled } from "../handled.js"
-import type { Trip } from "./voyages.js"
+import type { Asking, Flight } from "./flight.js"
+import type { Trip } from "./trip.js"
 
 /** Spans of others that the store's span is linked to: enough to follow. */
 const maxLinks = 128
 
-/** Those who ask together: they share a clock and a tracer, and take their turns from one scheduler. */
-interface Inquiry<K, A, E> {
-  readonly scheduler: Scheduler.Scheduler
-  readonly services: Trip<K, A, E>["caller"]["currentDefaultServices"]
-  readonly trips: Array<Trip<K, A, E>>
-  /** How many of them somebody still waits for. */
-  wanted: number
-  fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined
-}
+type Reading<A, E> = Exit.Exit<CacheStore.Reading<A, E>, E>
 
 export interface Asker<K, A, E> {
   readonly read: (ids: ReadonlyArray<string>) => Effect.Effect<CacheStore.Reading<A, E>, E>
+  /** Whether asking in this fiber is as good as in one of its own. */
+  readonly mayLead: (fiber: Trip<K, A, E>["caller"]) => boolean
   /** Told once of each flight that has not been withdrawn: the reading and its place there, or why there is none. */
-  readonly answer: (trip: Trip<K, A, E>, reading: Exit.Exit<CacheStore.Reading<A, E>, E>, place: number) => void
+  readonly answer: (trip: Trip<K, A, E>, reading: Reading<A, E>, place: number) => void
+}
+
+/** Those who ask together: they share a clock and a tracer, and take their turns from one scheduler. */
+class Inquiry<K, A, E> implements Asking<K, A, E> {
+  private trips: Array<Trip<K, A, E>> = []
+  /** How many of them somebody still waits for. */
+  private wanted = 0
+  private fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
+  private leader: Flight<K, A, E> | undefined = undefined
+
+  constructor(
+    private readonly inquiries: Inquiries<K, A, E>,
+    private readonly scheduler: Scheduler.Scheduler,
+    private readonly services: Trip<K, A, E>["caller"]["currentDefaultServices"]
+  ) {}
+
+  isOf({ currentDefaultServices, currentScheduler }: Trip<K, A, E>["caller"]): boolean {
+    return this.services === currentDefaultServices && this.scheduler === currentScheduler
+  }
+
+  add(trip: Trip<K, A, E>): void {
+    this.trips.push(trip)
+    this.wanted++
+    trip.flight.asking = this
+  }
+
+  beginBy(leader: Flight<K, A, E> | undefined): void {
+    this.leader = leader
+    if (leader === undefined) this.departLater()
+  }
+
+  /** Behind all that is to be run already: it may ask, too, or leave. */
+  private departLater(): void {
+    this.scheduler.scheduleTask(() => this.depart(), 0)
+  }
+
+  lead(flight: Flight<K, A, E>): Effect.Effect<void> | undefined {
+    if (flight !== this.leader) return undefined
+    return Effect.flatMap(Effect.yieldNow(), () => {
+      const asked = this.ask()
+      return asked === undefined
+        ? Effect.void
+        : Effect.map(Effect.exit(asked.reading), (exit) => this.tellAll(asked.trips, exit))
+    })
+  }
+
+  abandon(flight: Flight<K, A, E>): void {
+    if (flight !== this.leader) return
+    this.leader = undefined
+    this.departLater()
+  }
+
+  /** The last to go takes the question back, and waits until that is done. */
+  withdraw(flight: Flight<K, A, E>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const trip = this.trips.find((one) => one.flight === flight)
+      if (trip !== undefined) this.tell(trip, Exit.interrupt(FiberId.none), 0)
+      return this.wanted > 0 || this.fiber === undefined ? Effect.void : Fiber.interrupt(this.fiber)
+    })
+  }
+
+  /** In a fiber of its own, on behalf of the first. */
+  private depart(): void {
+    const asked = this.ask()
+    if (asked === undefined) return
+    this.fiber = Runtime.runFork(asked.trips[0]!.runtime)(handled(asked.reading))
+    // the fiber's Exit is the reading's own
+    this.fiber.addObserver((exit) => this.tellAll(asked.trips, exit as Reading<A, E>))
+  }
+
+  /** The question of those who are still there, if any. */
+  private ask() {
+    this.inquiries.departs(this)
+    const trips = this.trips.filter(({ flight }) => flight.asking === this)
+    if (trips.length === 0) {
+      this.inquiries.ends(this)
+      return undefined
+    }
+    const spans = trips.slice(1, maxLinks + 1).flatMap(({ caller }) => caller.currentSpan ?? [])
+    // somebody else's store may throw where it should fail: that is a defect of the reading, and keeps nobody waiting
+    const asked = Effect.suspend(() => this.inquiries.asker.read(trips.map(({ flight }) => flight.id)))
+    const reading = spans.length === 0 ? asked : spans.reduce((all, span) => Effect.linkSpans(all, span), asked)
+    return { trips, reading }
+  }
+
+  private tellAll(trips: ReadonlyArray<Trip<K, A, E>>, reading: Reading<A, E>): void {
+    this.leader = undefined
+    this.inquiries.ends(this)
+    trips.forEach((trip, place) => this.tell(trip, reading, place))
+  }
+
+  private tell(trip: Trip<K, A, E>, reading: Reading<A, E>, place: number): void {
+    if (trip.flight.asking !== this) return
+    trip.flight.asking = undefined
+    this.wanted--
+    this.inquiries.asker.answer(trip, reading, place)
+  }
+
+  /** What was not asked yet never is, and what a fiber asks ends now; a leader's own question is nobody's any more. */
+  close(): Fiber.RuntimeFiber<unknown, unknown> | undefined {
+    if (this.fiber === undefined) for (const trip of this.trips) this.tell(trip, Exit.interrupt(FiberId.none), 0)
+    return this.fiber
+  }
 }
 
 export class Inquiries<K, A, E> {
   private gathering: Inquiry<K, A, E> | undefined
   private readonly underWay = new Set<Inquiry<K, A, E>>()
 
-  constructor(private readonly asker: Asker<K, A, E>) {}
+  constructor(readonly asker: Asker<K, A, E>) {}
 
-  ask(trip: Trip<K, A, E>): void {
-    const { currentDefaultServices: services, currentScheduler: scheduler } = trip.caller
-    let inquiry = this.gathering
-    if (inquiry === undefined || inquiry.services !== services || inquiry.scheduler !== scheduler) {
-      const begun = { scheduler, services, trips: [], wanted: 0, fiber: undefined }
-      inquiry = this.gathering = begun
-      this.underWay.add(begun)
-      // behind all that is to be run already: it may ask, too
-      scheduler.scheduleTask(() => this.depart(begun), 0)
-    }
-    inquiry.trips.push(trip)
-    inquiry.wanted++
-    trip.flight.withdraw = this.withdrawal(inquiry, trip)
+  /** `leads`: its caller waits for it as soon as it is asked for, and for nothing else. */
+  ask(trip: Trip<K, A, E>, leads: boolean): void {
+    if (this.gathering?.isOf(trip.caller) === true) return this.gathering.add(trip)
+    const { currentDefaultServices, currentScheduler } = trip.caller
+    const inquiry = new Inquiry(this, currentScheduler, currentDefaultServices)
+    this.gathering = inquiry
+    this.underWay.add(inquiry)
+    inquiry.add(trip)
+    inquiry.beginBy(leads && this.asker.mayLead(trip.caller) ? trip.flight : undefined)
   }
 
-  /** Nobody waits for this one any more. The last to go takes the question back, and waits until that is done. */
-  private withdrawal(inquiry: Inquiry<K, A, E>, trip: Trip<K, A, E>): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      this.tell(inquiry, trip, Exit.interrupt(FiberId.none), 0)
-      return inquiry.wanted > 0 || inquiry.fiber === undefined ? Effect.void : Fiber.interrupt(inquiry.fiber)
-    })
-  }
-
-  private depart(inquiry: Inquiry<K, A, E>): void {
+  /** Nobody may join it any more. */
+  departs(inquiry: Inquiry<K, A, E>): void {
     if (this.gathering === inquiry) this.gathering = undefined
-    const wanted = inquiry.trips.filter(({ flight }) => flight.withdraw !== undefined)
-    const [first, ...others] = wanted
-    if (first === undefined) {
-      this.underWay.delete(inquiry)
-      return
-    }
-    const spans = others.slice(0, maxLinks).flatMap(({ caller }) => caller.currentSpan ?? [])
-    // somebody else's store may throw where it should fail: that is a defect of the reading, and keeps nobody waiting
-    const asked = Effect.suspend(() => this.asker.read(wanted.map(({ flight }) => flight.id)))
-    const linked = spans.length === 0 ? asked : spans.reduce((all, span) => Effect.linkSpans(all, span), asked)
-    inquiry.fiber = Runtime.runFork(first.runtime)(handled(linked))
-    inquiry.fiber.addObserver((exit) => {
-      this.underWay.delete(inquiry)
-      // the fiber's Exit is the reading's own
-      const reading = exit as Exit.Exit<CacheStore.Reading<A, E>, E>
-      wanted.forEach((trip, place) => this.tell(inquiry, trip, reading, place))
-    })
   }
 
-  private tell(
-    inquiry: Inquiry<K, A, E>,
-    trip: Trip<K, A, E>,
-    reading: Exit.Exit<CacheStore.Reading<A, E>, E>,
-    place: number
-  ): void {
-    if (trip.flight.withdraw === undefined) return
-    trip.flight.withdraw = undefined
-    inquiry.wanted--
-    this.asker.answer(trip, reading, place)
+  ends(inquiry: Inquiry<K, A, E>): void {
+    this.underWay.delete(inquiry)
   }
 
-  /** What was not asked yet never is; what is being asked ends now. */
-  readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    const all = [...this.underWay]
-    for (const inquiry of all) {
-      if (inquiry.fiber !== undefined) continue
-      for (const trip of inquiry.trips) this.tell(inquiry, trip, Exit.interrupt(FiberId.none), 0)
-    }
-    return Fiber.interruptAll(all.flatMap(({ fiber }) => fiber ?? []))
-  })
+  readonly close: Effect.Effect<void> = Effect.suspend(() =>
+    Fiber.interruptAll([...this.underWay].flatMap((inquiry) => inquiry.close() ?? []))
+  )
 }

@@ -8,7 +8,9 @@ import * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
 import type * as CacheEntry from "../../CacheEntry.js"
 import type * as CacheStore from "../../CacheStore.js"
+import { Registry } from "../../observe/CacheStats.js"
 import { handled } from "../handled.js"
+import { hasSame } from "../inherit.js"
 import { immediate } from "../instructions.js"
 import { isTraced } from "../tracing.js"
 import { chanceOf } from "../chance.js"
@@ -16,12 +18,12 @@ import type { Counters } from "./counters.js"
 import type { Landing, Load } from "./flight.js"
 import { Flight } from "./flight.js"
 import { Inquiries } from "./inquiries.js"
-import { runtimeOf } from "../inherit.js"
 import { KeyTurns } from "../keyTurns.js"
 import type { Definition } from "./model.js"
 import type { Settings } from "./settings.js"
 import type { SteadyClock } from "../steady.js"
-import { type Trip, Voyages } from "./voyages.js"
+import { Trip } from "./trip.js"
+import { Voyages } from "./voyages.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
@@ -43,6 +45,8 @@ export interface Departure<K, A, E> {
   readonly begun?: Begun<A, E> | undefined
   /** Before the end of what is there. */
   readonly isEarly?: boolean
+  /** Whether the caller may ask the store himself. */
+  readonly leads?: boolean
   /** What the caller had when he called, where that was earlier: by now he may be gone, or be at something else. */
   readonly runtime?: Runtime.Runtime<never> | undefined
 }
@@ -75,6 +79,7 @@ export class Loader<K, A, E, R> {
     this.voyages = new Voyages(definition, counters, clock, (flight) => this.detach(flight))
     this.inquiries = new Inquiries({
       read: (ids) => this.voyages.guard.read(ids),
+      mayLead: (fiber) => hasSame(definition.context, fiber, Registry.key),
       answer: (trip, reading, place) => this.answer(trip, reading, place)
     })
   }
@@ -108,6 +113,7 @@ export class Loader<K, A, E, R> {
   private refresh(departure: Departure<K, A, E>): void {
     this.counters.refreshes++
     const flight = this.depart(departure)
+    flight.keep()
     flight.adopted = true
     flight.isRefresh = departure.kind === "load"
   }
@@ -121,13 +127,12 @@ export class Loader<K, A, E, R> {
     const { complete, gathers, near } = this.definition.region
     const flight = this.prepare(departure)
     const since = begun?.since ?? near?.epoch()
-    // made now: by the time it lands the caller may be at something else
-    const runtime = departure.runtime ?? runtimeOf(this.definition.context, fiber)
-    const trip: Trip<K, A, E> = { flight, caller: fiber, runtime }
+    const trip = new Trip(flight, fiber, this.definition.context, departure.runtime)
+    flight.trip = trip
     this.flights.set(flight.id, flight)
     this.aloft.add(flight)
     if (gathers === true && flight.kind === "fetch" && departure.since === undefined) {
-      this.inquiries.ask(trip)
+      this.inquiries.ask(trip, departure.leads === true)
       return flight
     }
     const body = begun?.effect ?? (complete ? this.voyages.lookup(trip) : this.voyages.journey(trip, departure.since))
@@ -290,12 +295,14 @@ export class Loader<K, A, E, R> {
   }
 
   /** What a store answered may be old enough to be loaded again, for nobody in particular. */
-  private arrived({ caller, flight, runtime }: Trip<K, A, E>, { entry, how }: Landing<A, E>): void {
+  private arrived(trip: Trip<K, A, E>, { entry, how }: Landing<A, E>): void {
+    const { caller, flight } = trip
     const { id, key, settings } = flight
     if (settings.mode !== "default" || entry === undefined || this.flights.has(id)) return
     const now = this.clock.now(caller)
     const isWanted = how === "stale" || (how === "fresh" && this.isDue(entry, settings, now, caller))
     if (!isWanted || this.voyages.heldOff(id, settings, now) !== undefined) return
+    const { runtime } = trip
     this.refresh({ key, id, settings, fiber: caller, runtime, kind: "load", previous: entry, known: entry })
   }
 

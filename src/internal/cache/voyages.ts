@@ -25,6 +25,7 @@ import { Deadlines } from "../deadlines.js"
 import type { Flight, Landing, Load } from "./flight.js"
 import type { Definition } from "./model.js"
 import type { Settings } from "./settings.js"
+import type { Trip } from "./trip.js"
 import { judge } from "./settings.js"
 import { StoreGuard } from "./storeGuard.js"
 
@@ -34,12 +35,6 @@ type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 export interface Step<K, A, E> {
   readonly flight: Load<K, A, E>
   readonly caller: AnyFiber
-}
-
-/** A flight with what it needs on its way. */
-export interface Trip<K, A, E> extends Step<K, A, E> {
-  readonly flight: Flight<K, A, E>
-  readonly runtime: Runtime.Runtime<never>
 }
 
 /** Whether each tier told its epoch. */
@@ -214,7 +209,8 @@ export class Voyages<K, A, E, R> {
   }
 
   /** When the deadline passes all are told at once, whatever the lookup makes of being interrupted. */
-  armDeadline({ caller, flight, runtime }: Trip<K, A, E>): void {
+  armDeadline(trip: Trip<K, A, E>): void {
+    const { caller, flight } = trip
     const { loadDeadline } = flight.settings
     if (loadDeadline === Infinity) return
     const expire = () => {
@@ -239,10 +235,14 @@ export class Voyages<K, A, E, R> {
       // a source that hangs has failed; but what was overtaken has nothing to say of its key any more
       const { holdOffs } = this.definition
       if (holdOffs !== undefined && !wasOvertaken)
-        Runtime.runFork(runtime)(holdOffs.failed(flight.id, cause, now), { immediate: true })
+        Runtime.runFork(trip.runtime)(holdOffs.failed(flight.id, cause, now), { immediate: true })
     }
     const since = this.clock.now(caller)
-    flight.cancelDeadline = this.deadlines.add({ expire, since, until: since + loadDeadline }, caller, runtime)
+    flight.cancelDeadline = this.deadlines.add(
+      { expire, since, until: since + loadDeadline },
+      caller,
+      () => trip.runtime
+    )
   }
 }
 

@@ -1,10 +1,9 @@
 /** How long a get waits for a flight. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Call } from "./call.js"
+import type { Call, Place } from "./call.js"
 import type { Deadlines } from "../deadlines.js"
 import type { Flight, Landing } from "./flight.js"
-import { runtimeOf } from "../inherit.js"
 import { mayFallBackOn, type Settings } from "./settings.js"
 import type { SteadyClock } from "../steady.js"
 
@@ -34,16 +33,27 @@ const called = <X>(begin: (resume: (value: X) => void) => () => void) => {
   }
 }
 
+/** Whether a get has nothing else to do than to wait for its flight, however long that takes. */
+export const mayLead = ({ isSingle, settings: { waitFresh, waitStale } }: Call): boolean =>
+  isSingle === true && waitFresh === Infinity && waitStale === Infinity
+
 /** A wait is counted from the call, whatever the call has waited for before. */
 export const waitFor = <K, A, E>(
-  flight: Flight<K, A, E>,
+  { flight, owner }: Place<K, A, E>,
   { fiber, settings, startedAt }: Call,
   deadlines: Deadlines,
   clock: SteadyClock
 ): Wait<A, E> => {
   const { waitFresh, waitStale } = settings
   if (waitFresh === Infinity && waitStale === Infinity) {
-    return called<Landing<A, E>>((resume) => flight.onLanding(resume))
+    const wait = called<Landing<A, E>>((resume) => flight.onLanding(resume))
+    const led = owner ? flight.asking?.lead(flight) : undefined
+    if (led === undefined) return wait
+    // who has asked himself has the answer, unless it is that it has to be loaded
+    const landing = Effect.flatMap(led, () =>
+      flight.landing === undefined ? wait.landing : Effect.succeed(flight.landing)
+    )
+    return { landing, forget: wait.forget }
   }
   return called<Landing<A, E> | typeof timedOut>((resume) => {
     let disarm = () => {}
@@ -54,7 +64,7 @@ export const waitFor = <K, A, E>(
     const arm = (wait: number, expire: () => void) => {
       disarm()
       if (wait === Infinity) return
-      disarm = deadlines.add({ expire, since: startedAt, until: startedAt + wait }, fiber, runtimeOf(undefined, fiber))
+      disarm = deadlines.add({ expire, since: startedAt, until: startedAt + wait }, fiber)
     }
     const waitForFresh = () => arm(waitFresh, () => end(timedOut))
     /** What could be served when the wait began may have come to its end meanwhile. */

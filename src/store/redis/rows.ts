@@ -103,14 +103,21 @@ const tagsIn = (list: string): ReadonlyArray<string> | undefined => {
 export const decodeRow = (mark: Marker, key: string, found: Buffer): FoundRow | undefined => {
   const end = found.indexOf(newline)
   if (end < 0 || end >= Scripts.head) return undefined
-  const [incarnation = "", epoch = "", until = "", size = "", marked = ""] = found.toString("latin1", 0, end).split(" ")
-  const start = end + 1 + Number(size)
-  const list = size === "0" ? "" : found.toString("utf8", end + 1, start)
+  // every entry that is read passes here: parts are cut out one by one, without a list of them
+  const head = found.toString("latin1", 0, end)
+  const epochAt = head.indexOf(" ") + 1
+  const untilAt = head.indexOf(" ", epochAt) + 1
+  const sizeAt = head.indexOf(" ", untilAt) + 1
+  const markAt = head.indexOf(" ", sizeAt) + 1
+  const until = head.substring(untilAt, sizeAt - 1)
+  const start = end + 1 + Number(head.substring(sizeAt, markAt - 1))
+  const list = start === end + 1 ? "" : found.toString("utf8", end + 1, start)
   const tags = tagsIn(list)
-  const isWhole = tags !== undefined && start <= found.length && String(mark(key, 0, until + list)) === marked
+  const isWhole =
+    tags !== undefined && start <= found.length && String(mark(key, 0, until + list)) === head.substring(markAt)
   return {
-    incarnation,
-    epoch: Number(epoch),
+    incarnation: head.substring(0, epochAt - 1),
+    epoch: Number(head.substring(epochAt, untilAt - 1)),
     row: {
       key,
       bytes: isWhole ? new Uint8Array(found.buffer, found.byteOffset + start, found.length - start) : rotten,
