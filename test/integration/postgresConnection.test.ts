@@ -5,6 +5,7 @@ import * as PostgresStore from "effect-larder/PostgresStore"
 import { Duration, Effect, Exit, Fiber, Redacted, Scope } from "effect"
 import * as net from "node:net"
 import { afterAll, beforeAll } from "vitest"
+import * as Arrays from "../../src/store/postgres/arrays.js"
 import * as Connection from "../../src/store/postgres/connection.js"
 import * as Pool from "../../src/store/postgres/pool.js"
 import * as Schema from "../../src/store/postgres/schema.js"
@@ -42,7 +43,8 @@ describe.skipIf(!Postgres.isThere)("connections of PostgresStore", () => {
 
   const plans = `SELECT name, statement, generic_plans::integer AS generic, custom_plans::integer AS custom
     FROM pg_prepared_statements WHERE statement LIKE 'SELECT r.epoch%'`
-  const read = ({ run }: Connection.Connection) => run("get", Schema.read, ["1", [Buffer.from("some digest")]])
+  const read = ({ run }: Connection.Connection) =>
+    run("get", Schema.read, ["1", Arrays.bytea([Buffer.from("some digest")])])
 
   it.scoped("a statement is prepared once for each connection, and planned once for any parameters, by the index", () =>
     Effect.gen(function* () {
@@ -93,6 +95,30 @@ describe.skipIf(!Postgres.isThere)("connections of PostgresStore", () => {
       else process.env["PGOPTIONS"] = before
     }
   })
+
+  it.scoped("an array arrives as it was sent", () =>
+    Effect.gen(function* () {
+      const made = yield* open()
+      const echo = (type: string, sent: Buffer) =>
+        Effect.map(made.run("test", `SELECT $1::${type}[] AS sent`, [sent]), ([row]) => row?.["sent"])
+      const bytes = Array.from({ length: 300 }, (_, index) => Buffer.alloc(index, index))
+      const texts = [null, "", "NULL", 'a "quoted", {one}', "zażółć 😀", "x".repeat(70_000), null]
+      const wholes = [0, 1, null, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1]
+      const doubles = [0, 0.1, 1.7976e12, Infinity, null]
+      assert.deepStrictEqual(yield* echo("bytea", Arrays.bytea([...bytes, null])), [...bytes, null])
+      assert.deepStrictEqual(yield* echo("text", Arrays.text(texts)), texts)
+      assert.deepStrictEqual(
+        yield* echo("bigint", Arrays.bigint(wholes)),
+        wholes.map((one) => one?.toString() ?? null)
+      )
+      assert.deepStrictEqual(yield* echo("integer", Arrays.integer([0, null, 255])), [0, null, 255])
+      assert.deepStrictEqual(yield* echo("double precision", Arrays.double(doubles)), doubles)
+      const lists = [["a", "ż"], null, []]
+      const written = lists.map((list) => list && JSON.stringify(list))
+      assert.deepStrictEqual(yield* echo("jsonb", Arrays.jsonb(written)), lists)
+      assert.deepStrictEqual(yield* echo("text", Arrays.text([])), [])
+    })
+  )
 
   it.scoped("a statement that is refused leaves its connection as it was; one that ends it has another after it", () =>
     Effect.gen(function* () {

@@ -4,7 +4,6 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as CacheError from "../../CacheError.js"
 import { Deadlines } from "../../internal/deadlines.js"
-import { runtimeOf } from "../../internal/inherit.js"
 import { steady } from "../../internal/steady.js"
 import { closed } from "../../internal/store/service.js"
 
@@ -53,7 +52,7 @@ export const make = ({ failure, millis, store }: Options): Effect.Effect<Limited
           const disarm =
             millis === Infinity
               ? () => {}
-              : deadlines.add({ expire, since, until: since + millis }, fiber, runtimeOf(undefined, fiber))
+              : deadlines.add({ expire, since, until: since + millis }, fiber)
           const end = (exit: Exit.Exit<A, CacheError.StoreFailure>) => {
             disarm()
             resume(exit)

@@ -10,6 +10,7 @@ import { steadyMillis } from "../../internal/steady.js"
 import { Gather } from "../internal/gather.js"
 import { lastOfEach } from "../internal/lastOfEach.js"
 import { slotOf } from "../internal/slots.js"
+import * as Arrays from "./arrays.js"
 import type { Connection } from "./connection.js"
 import type { Columns } from "./pool.js"
 import * as Schema from "./schema.js"
@@ -78,7 +79,7 @@ export const make = (
 
     const reading = prepared ? Schema.read : Schema.readUnprepared
     const read = (keys: ReadonlyArray<string>) =>
-      Effect.map(run("get", reading, [region, keys.map(digestOf)]), (rows) => {
+      Effect.map(run("get", reading, [region, Arrays.bytea(keys.map(digestOf))]), (rows) => {
         const byKey = new Map<string, CacheStore.Row>()
         for (const columns of rows) {
           const row = toRow(columns)
@@ -93,13 +94,13 @@ export const make = (
       return Effect.as(
         run("set", Schema.set, [
           region,
-          all.map(({ key }) => digestOf(key)),
-          all.map(({ key }) => encodeText(key)),
-          all.map(({ since }) => since ?? null),
-          all.map(({ key }) => slotOf(key, Schema.slots)),
-          all.map(({ reclaimAt }) => (reclaimAt === Infinity ? "Infinity" : reclaimAt)),
-          all.map(({ tags }) => (tags.length === 0 ? null : JSON.stringify(tags.map(encodeText)))),
-          all.map(({ bytes }) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+          Arrays.bytea(all.map(({ key }) => digestOf(key))),
+          Arrays.text(all.map(({ key }) => encodeText(key))),
+          Arrays.bigint(all.map(({ since }) => since ?? null)),
+          Arrays.integer(all.map(({ key }) => slotOf(key, Schema.slots))),
+          Arrays.double(all.map(({ reclaimAt }) => reclaimAt)),
+          Arrays.jsonb(all.map(({ tags }) => (tags.length === 0 ? null : JSON.stringify(tags.map(encodeText))))),
+          Arrays.bytea(all.map(({ bytes }) => bytes))
         ]),
         asks.map(() => undefined)
       )
@@ -127,8 +128,8 @@ export const make = (
           : Effect.map(
               run("delete", Schema.remove, [
                 region,
-                distinct.map(digestOf),
-                distinct.map((key) => slotOf(key, Schema.slots))
+                Arrays.bytea(distinct.map(digestOf)),
+                Arrays.integer(distinct.map((key) => slotOf(key, Schema.slots)))
               ]),
               (rows) => numberIn(rows, "count")
             )
@@ -137,7 +138,7 @@ export const make = (
       bump: (tags) =>
         tags.length === 0
           ? Effect.void
-          : Effect.asVoid(run("invalidateTags", Schema.bump, [region, tags.map(encodeText)])),
+          : Effect.asVoid(run("invalidateTags", Schema.bump, [region, Arrays.text(tags.map(encodeText))])),
 
       outdate: Effect.asVoid(run("invalidateAll", Schema.outdate, [region, false])),
 
