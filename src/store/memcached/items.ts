@@ -176,6 +176,8 @@ export const make = (options: Options): Items => {
   const shelf = new Shelf(options)
   const { limited } = options
   return {
+    // in one packet over one connection
+    ordered: true,
     read: (operation, names) => limited(operation, () => shelf.read(names)),
     claim: (operation, names, others) => limited(operation, () => shelf.claim(names, others)),
     replace: (operation, items) =>

@@ -110,6 +110,8 @@ export const make = (options: Options): Items => {
   }
 
   return {
+    // one request for each item
+    ordered: false,
     read: (operation, names) => limited(operation, () => read(names)),
     claim: (operation, names, others) =>
       limited(operation, async () => {

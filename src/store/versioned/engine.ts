@@ -10,6 +10,9 @@
  * remove the entry, and with it the place. What outdates entries that are there (tags, everything) is looked at by
  * whoever reads them.
  *
+ * An explicit write is an invalidation that writes its entries instead of removing them. How all of that comes to two
+ * round trips where nobody else writes: see ledger.ts.
+ *
  * A service may forget anything. A fence that is not there is as high as the counter; a region without a state begins
  * anew, in another incarnation, of which no entry is there. So forgetting makes entries invalid, and never valid again.
  */
@@ -96,6 +99,14 @@ class Region {
     return one?.row.key === key ? [one] : []
   }
 
+  private goodOf(
+    state: Rows.State,
+    keys: ReadonlyArray<string>,
+    values: ReadonlyArray<Uint8Array | undefined>
+  ): ReadonlyArray<Rows.FoundRow> {
+    return keys.flatMap((key, index) => this.foundAt(key, values[index])).filter((one) => this.isGood(state, one))
+  }
+
   /** The counter, and those of the keys that there is an entry for. */
   private read(
     operation: string,
@@ -108,9 +119,7 @@ class Region {
       ])
       const state = yield* this.ledger.present(operation, found)
       const epoch = this.incarnations.numberOf(state.incarnation, state.epoch)
-      const rows = keys
-        .flatMap((key, index) => this.foundAt(key, values[index]))
-        .filter((one) => this.isGood(state, one))
+      const rows = this.goodOf(state, keys, values)
       const good = epoch === unknown ? [] : yield* this.withGoodTags(operation, state, rows)
       return { epoch, rows: new Map(good.map((one) => [one.row.key, one])) }
     })
@@ -120,20 +129,29 @@ class Region {
     return [...new Set(keys.map((key) => this.names.slot(slotOf(key, slots))))]
   }
 
+  private tagsOf(rows: ReadonlyArray<CacheStore.Row>): ReadonlyArray<string> {
+    return [...new Set(rows.flatMap(({ tags }) => tags))].map(this.names.tag)
+  }
+
   private write(rows: ReadonlyArray<Write>): Failing<void> {
-    return Effect.gen(this, function* () {
-      const explicit = rows.filter(({ since }) => since === undefined)
-      let text = ""
-      if (explicit.length > 0) {
-        const { after } = yield* this.ledger.raise("set")
-        yield* this.ledger.fence("set", this.slotsOf(explicit.map(({ key }) => key)), after)
-        text = `${after.incarnation} ${after.epoch}`
-      }
-      const dated = rows.map((row) => ({
-        row,
-        of: row.since === undefined ? text : this.incarnations.textOf(row.since)
+    const explicit = rows.filter(({ since }) => since === undefined)
+    const loads = rows.flatMap((row) =>
+      row.since === undefined ? [] : [{ row, of: this.incarnations.textOf(row.since) }]
+    )
+    if (explicit.length === 0) return this.store(loads, tries)
+    const plan = {
+      fences: this.slotsOf(explicit.map(({ key }) => key)),
+      known: this.tagsOf(explicit),
+      entries: explicit.map((row) => ({
+        name: this.names.entry(row.key),
+        bytes: ({ epoch, incarnation }: Rows.State) => Rows.encodeRow(this.mark, incarnation, epoch, row),
+        reclaimAt: row.reclaimAt
       }))
-      yield* this.store(dated, tries)
+    }
+    return Effect.flatMap(this.ledger.advance("set", plan), ({ after, isWritten }) => {
+      const of = `${after.incarnation} ${after.epoch}`
+      const left = explicit.flatMap((row, place) => (isWritten(place) ? [] : [{ row, of }]))
+      return this.store([...left, ...loads], tries)
     })
   }
 
@@ -152,8 +170,8 @@ class Region {
     if (rows.length === 0) return Effect.void
     return Effect.gen(this, function* () {
       const places = rows.map(({ row }) => this.names.entry(row.key))
-      const tags = [...new Set(rows.flatMap(({ row }) => row.tags))].map(this.names.tag)
-      const names = [...this.slotsOf(rows.map(({ row }) => row.key)), ...tags]
+      const all = rows.map(({ row }) => row)
+      const names = [...this.slotsOf(all.map(({ key }) => key)), ...this.tagsOf(all)]
       const { found, items } = yield* this.options.items.claim("set", places, [this.names.state, ...names])
       const fences = yield* this.fences(found, names)
       const writes = rows.flatMap((one, index) => {
@@ -189,21 +207,21 @@ class Region {
 
   private delete(keys: ReadonlyArray<string>): Failing<number> {
     if (keys.length === 0) return Effect.succeed(0)
+    const entries = keys.map(this.names.entry)
     return Effect.gen(this, function* () {
-      const { rows } = yield* this.read("delete", keys)
-      const { after } = yield* this.ledger.raise("delete")
-      yield* this.ledger.fence("delete", this.slotsOf(keys), after)
-      yield* this.options.items.remove("delete", keys.map(this.names.entry))
-      return rows.size
+      const plan = { fences: this.slotsOf(keys), others: entries }
+      const { before, found } = yield* this.ledger.advance("delete", plan)
+      yield* this.options.items.remove("delete", entries)
+      if (before === undefined) return 0
+      const good = yield* this.withGoodTags("delete", before, this.goodOf(before, keys, found))
+      return good.length
     })
   }
 
   private bump(tags: ReadonlyArray<string>): Failing<void> {
     if (tags.length === 0) return Effect.void
-    return Effect.flatMap(
-      this.ledger.raise("invalidateTags", (lastBump) => ({ lastBump })),
-      ({ after }) => this.ledger.fence("invalidateTags", [...new Set(tags)].map(this.names.tag), after)
-    )
+    const fences = [...new Set(tags)].map(this.names.tag)
+    return Effect.asVoid(this.ledger.advance("invalidateTags", { fences, to: (lastBump) => ({ lastBump }) }))
   }
 
   private outdate(operation: string) {

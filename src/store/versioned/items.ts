@@ -36,6 +36,11 @@ export interface Claim {
  * A service may forget any item at any moment. It may not bring one back.
  */
 export interface Items {
+  /**
+   * Whether what is claimed, or replaced, at once is so in the order of the names, be some of it refused. Elsewhere that
+   * may be in any order.
+   */
+  readonly ordered: boolean
   /** What there is under the names; the first of them is read before any other one. */
   readonly read: (
     operation: string,

@@ -1,4 +1,19 @@
-/** What a region knows of its invalidations: its state, and the fences of its slots and tags; see engine.ts. */
+/**
+ * What a region knows of its invalidations: its state, and the fences of its slots and tags; see engine.ts.
+ *
+ * To raise the counter, then fences, and then to write entries takes six steps, each of which waits for the one before it.
+ * `advance` takes two where nobody comes between: it claims all of it at once, the state last, and then writes the state,
+ * the fences and the entries, in this order, and each only if nobody else has written it since. So:
+ *
+ * - If all is written, all is as if it had been done step by step. A load of an epoch before ours that is stored over our
+ *   entry has claimed it after it was written, hence after the fences were, and it is these that it reads then.
+ * - What is not written is done step by step, from there on: from the beginning if the state was not raised by us, from
+ *   the fences if one of them is not up, and from those entries otherwise.
+ * - What was written all the same, after something was refused, does no harm meanwhile, nor if nobody comes to end this.
+ *   A fence is not lowered: when it was claimed the counter was no higher than in the state, which was claimed after it.
+ *   An entry is of the epoch that was *claimed*, not of the one that is begun: whatever was invalidated since outdates it,
+ *   or has removed it, as with any other entry that was there.
+ */
 import * as Effect from "effect/Effect"
 import * as CacheError from "../../CacheError.js"
 import type { Item, Items, Replacement } from "./items.js"
@@ -14,6 +29,52 @@ interface Change {
   readonly before: Rows.State
   readonly after: Rows.State
 }
+
+/** What is to be done at once. */
+interface Plan {
+  /** Fences that are raised to the new epoch. */
+  readonly fences: ReadonlyArray<string>
+  /** Fences that have to be there, however high. */
+  readonly known?: ReadonlyArray<string>
+  /** Entries that are written. */
+  readonly entries?: ReadonlyArray<Planned>
+  /** What else is to be read before anything is written. */
+  readonly others?: ReadonlyArray<string>
+  /** What is to be changed of the state besides the counter. */
+  readonly to?: (epoch: number) => Partial<Rows.State>
+}
+
+interface Planned {
+  readonly name: string
+  readonly bytes: (state: Rows.State) => Uint8Array
+  readonly reclaimAt: number
+}
+
+interface Advance {
+  /** What was there before; `undefined` where there was no region. */
+  readonly before: Rows.State | undefined
+  /** The fences are at this epoch, or above. */
+  readonly after: Rows.State
+  /** Whether the entry of this place in the plan was written. */
+  readonly isWritten: (place: number) => boolean
+  /** What is under `others`. */
+  readonly found: ReadonlyArray<Uint8Array | undefined>
+}
+
+const unchanged = (): Partial<Rows.State> => ({})
+const none = (): boolean => false
+
+const raisedFrom = (state: Rows.State, to: (epoch: number) => Partial<Rows.State>): Rows.State => {
+  const epoch = state.epoch + 1
+  return { ...state, epoch, ...to(epoch) }
+}
+
+const lasting = (name: string, { version }: Item, bytes: Uint8Array): Replacement => ({
+  name,
+  version,
+  bytes,
+  reclaimAt: Infinity
+})
 
 export class Ledger {
   constructor(
@@ -38,8 +99,8 @@ export class Ledger {
     return again(tries)
   }
 
-  private stateOf({ version }: Item, state: Rows.State): Replacement {
-    return { name: this.names.state, version, bytes: Rows.encodeState(state, this.names.label), reclaimAt: Infinity }
+  private stateOf(item: Item, state: Rows.State): Replacement {
+    return lasting(this.names.state, item, Rows.encodeState(state, this.names.label))
   }
 
   private begun(): Rows.State {
@@ -71,32 +132,87 @@ export class Ledger {
   }
 
   /** The counter, one higher. */
-  raise(operation: string, to: (epoch: number) => Partial<Rows.State> = () => ({})) {
-    return this.change(operation, (state) => {
-      const epoch = state.epoch + 1
-      return { ...state, epoch, ...to(epoch) }
+  raise(operation: string, to: (epoch: number) => Partial<Rows.State> = unchanged) {
+    return this.change(operation, (state) => raisedFrom(state, to))
+  }
+
+  /** Raises the counter, then fences, and then writes as many of the entries as nobody else does: in the fewest steps. */
+  advance(operation: string, plan: Plan): Failing<Advance> {
+    const { entries = [], fences, known = [], others = [], to } = plan
+    const names = [...fences, ...known, ...entries.map(({ name }) => name), this.names.state]
+    return Effect.flatMap(this.items.claim(operation, names, others), ({ found, items }): Failing<Advance> => {
+      const before = Rows.decodeState(items.at(-1)!.bytes)
+      const fenced = (after: Rows.State): Failing<Advance> =>
+        Effect.as(this.fence(operation, fences, after), { before, after, isWritten: none, found })
+      const raised = () => Effect.flatMap(this.raise(operation, to), ({ after }) => fenced(after))
+      if (before === undefined) return raised()
+      const after = raisedFrom(before, to ?? unchanged)
+      const steps = this.steps(plan, items, before, after)
+      return Effect.flatMap(this.inOrder(operation, steps), (done) => {
+        if (done[0] !== true) return raised()
+        const start = steps[0].length + steps[1].length
+        for (let place = 1; place < start; place++) if (done[place] !== true) return fenced(after)
+        return Effect.succeed({ before, after, isWritten: (place) => done[start + place] === true, found })
+      })
     })
   }
 
-  /** Raises fences to an epoch, unless they are there already. */
-  fence(
+  /** The state; the fences; the entries. */
+  private steps(
+    { entries = [], fences, known = [] }: Plan,
+    items: ReadonlyArray<Item>,
+    before: Rows.State,
+    after: Rows.State
+  ): readonly [ReadonlyArray<Replacement>, ReadonlyArray<Replacement>, ReadonlyArray<Replacement>] {
+    const { epoch, incarnation } = before
+    const [high, low] = [Rows.encodeFence(incarnation, after.epoch), Rows.encodeFence(incarnation, epoch)]
+    const missing = known.flatMap((name, index) => {
+      const item = items[fences.length + index]!
+      return Rows.decodeFence(incarnation, item.bytes) === undefined ? [lasting(name, item, low)] : []
+    })
+    const start = fences.length + known.length
+    return [
+      [this.stateOf(items.at(-1)!, after)],
+      [...fences.map((name, index) => lasting(name, items[index]!, high)), ...missing],
+      entries.map(({ bytes, name, reclaimAt }, index) => ({
+        name,
+        version: items[start + index]!.version,
+        bytes: bytes(before),
+        reclaimAt
+      }))
+    ]
+  }
+
+  /** Tells of each whether it was written; where one was not, the next steps need not be. */
+  private inOrder(
     operation: string,
-    fences: ReadonlyArray<string>,
-    { epoch, incarnation }: Rows.State,
-    left = tries
-  ): Failing<void> {
+    [first, ...rest]: ReadonlyArray<ReadonlyArray<Replacement>>
+  ): Failing<ReadonlyArray<boolean>> {
+    if (first === undefined) return Effect.succeed([])
+    if (this.items.ordered) return this.items.replace(operation, [...first, ...rest.flat()])
+    const begun = first.length === 0 ? Effect.succeed([]) : this.items.replace(operation, first)
+    return Effect.flatMap(begun, (done) =>
+      done.includes(false)
+        ? Effect.succeed(done)
+        : Effect.map(this.inOrder(operation, rest), (others) => [...done, ...others])
+    )
+  }
+
+  /** Raises fences to an epoch, unless they are there already. */
+  private fence(operation: string, fences: ReadonlyArray<string>, after: Rows.State, left = tries): Failing<void> {
     if (fences.length === 0) return Effect.void
-    return Effect.flatMap(this.items.claim(operation, fences, []), ({ items }) => {
-      const lower = items.flatMap(({ bytes, version }, index) => {
-        const isThere = (Rows.decodeFence(incarnation, bytes) ?? -1) >= epoch
-        return isThere
-          ? []
-          : [{ name: fences[index]!, version, bytes: Rows.encodeFence(incarnation, epoch), reclaimAt: Infinity }]
+    const { epoch, incarnation } = after
+    return Effect.flatMap(this.items.claim(operation, fences, [this.names.state]), ({ found, items }) => {
+      // one that has been forgotten was at most as high as the counter is by now
+      const now = Rows.decodeState(found[0])
+      const highest = now?.incarnation === incarnation ? now.epoch : epoch
+      const lower = items.flatMap((item, index) => {
+        const there = Rows.decodeFence(incarnation, item.bytes)
+        if (there !== undefined && there >= epoch) return []
+        return [lasting(fences[index]!, item, Rows.encodeFence(incarnation, there === undefined ? highest : epoch))]
       })
       return this.fill(operation, lower, (missed) =>
-        left > 0
-          ? this.fence(operation, missed, { epoch, incarnation, oldest: 0, lastBump: 0 }, left - 1)
-          : this.crowded(operation)
+        left > 0 ? this.fence(operation, missed, after, left - 1) : this.crowded(operation)
       )
     })
   }
@@ -121,13 +237,11 @@ export class Ledger {
       Effect.flatMap(this.present(operation, found[0]), ({ epoch, incarnation }) => {
         const known = new Map<string, number>()
         const missing: Array<Replacement> = []
-        items.forEach(({ bytes, version }, index) => {
+        items.forEach((item, index) => {
           const name = fences[index]!
-          const there = Rows.decodeFence(incarnation, bytes)
+          const there = Rows.decodeFence(incarnation, item.bytes)
           known.set(name, there ?? epoch)
-          if (there === undefined) {
-            missing.push({ name, version, bytes: Rows.encodeFence(incarnation, epoch), reclaimAt: Infinity })
-          }
+          if (there === undefined) missing.push(lasting(name, item, Rows.encodeFence(incarnation, epoch)))
         })
         const again = (missed: ReadonlyArray<string>) =>
           left > 0

@@ -115,6 +115,8 @@ export const make = (plain: Plain): Items => {
     })
 
   return {
+    // two names that share a slot are refused where only one of them was written
+    ordered: false,
     read: plain.get,
 
     // nobody writes while it is read: what is read is what the version is of
