@@ -1,7 +1,10 @@
 /** Versions where the service knows none: what was written or removed since it was claimed is not written over. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
+import fc from "fast-check"
+import { marker } from "../../src/store/internal/mark.js"
 import * as Plain from "../../src/store/versioned/plain.js"
+import * as Rows from "../../src/store/versioned/rows.js"
 import { settled } from "../fixtures/cache/harness.js"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -75,4 +78,54 @@ describe("items without versions of their own", () => {
       assert.strictEqual(yield* claimed(made, "b"), 0)
     })
   )
+})
+
+describe("rows", () => {
+  const mark = marker("region")
+  const state = { incarnation: "a1b2c3", epoch: 9, oldest: 0, lastBump: 0 }
+  const rows = fc.record({
+    incarnation: fc.constantFrom("a1b2c3", "a1b2c4", "a1b2c"),
+    epoch: fc.nat(2 ** 40),
+    key: fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.constantFrom('a","b', "k\\", "\n", "Ã©", "é", "")),
+    tags: fc.oneof(fc.constant([]), fc.array(fc.string(), { maxLength: 2 })),
+    reclaimAt: fc.oneof(
+      fc.constant(Infinity),
+      fc.integer(),
+      fc.nat(2 ** 42),
+      fc.double({ noNaN: true, min: -1e300, max: 1e300 })
+    ),
+    value: fc.uint8Array(),
+    asked: fc.option(fc.string())
+  })
+
+  it("are read at a glance as they are when they are looked at in full, whole or not", () => {
+    const seen = { whole: 0, rotten: 0 }
+    fc.assert(
+      fc.property(
+        rows,
+        fc.nat(),
+        fc.nat(255),
+        ({ asked, epoch, incarnation, key, reclaimAt, tags, value }, at, other) => {
+          const written = Rows.encodeRow(mark, incarnation, epoch, { key, bytes: value, tags, reclaimAt })
+          const changed = Uint8Array.from(written)
+          changed[at % changed.length] = other
+          for (const bytes of [written, changed, written.subarray(0, at % written.length)]) {
+            const full = Rows.decodeRow(mark, bytes)
+            const wanted = full?.row.key === (asked ?? key) ? full : undefined
+            assert.deepStrictEqual(Rows.decodeRowOf(mark, asked ?? key, state, bytes), wanted)
+            if (wanted !== undefined) seen[wanted.row.bytes.length === 0 ? "rotten" : "whole"]++
+          }
+        }
+      ),
+      { numRuns: 5_000 }
+    )
+    assert.isAbove(Math.min(seen.whole, seen.rotten), 50)
+  })
+
+  it("are written as they have always been", () => {
+    const row = { key: "kä", bytes: new Uint8Array([1, 2]), tags: [], reclaimAt: 1_700_000_000_000 }
+    const head = '["a1b2c3",7,1700000000000,[],"kä",MARK]\n'
+    const whole = head.replace("MARK", String(mark("kä", 7, "[1700000000000,[]]")))
+    assert.deepStrictEqual(Rows.encodeRow(mark, "a1b2c3", 7, row), new Uint8Array([...bytes(whole), 1, 2]))
+  })
 })

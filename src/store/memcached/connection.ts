@@ -99,7 +99,7 @@ export class Connection {
     })
   }
 
-  /** In one packet, and in as few writes as there are values between the texts. */
+  /** In one packet, and in as few writes as there are values between the texts, all of which are ASCII. */
   private write(commands: ReadonlyArray<Protocol.Command>): void {
     let text = ""
     this.socket.cork()
@@ -108,13 +108,13 @@ export class Connection {
         if (typeof piece === "string") {
           text += piece
         } else {
-          this.socket.write(text)
+          this.socket.write(text, "latin1")
           this.socket.write(piece)
           text = ""
         }
       }
     }
-    if (text !== "") this.socket.write(text)
+    if (text !== "") this.socket.write(text, "latin1")
     this.socket.uncork()
   }
 

@@ -34,6 +34,7 @@ const maxSeconds = 30 * 86_400
 const whole = 0
 const inPieces = 1
 const headSize = 21
+const nothing = Buffer.alloc(0)
 
 const secondsOf = (reclaimAt: number, now: number): number => {
   const seconds = Math.ceil(lifeOf(reclaimAt, now) / 1_000)
@@ -65,7 +66,13 @@ const piecesIn = (value: Buffer, maxValueBytes: number): Pieces | undefined => {
 
 const pieceKey = (key: string, nonce: string, place: number): string => `${key}|${nonce}|${place}`
 
-const plain = (value: Buffer): Uint8Array => new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+/** What comes after so many bytes. */
+const plain = (value: Buffer, most: number): Uint8Array => {
+  const start = Math.min(most, value.length)
+  return new Uint8Array(value.buffer, value.byteOffset + start, value.length - start)
+}
+
+type Found = Uint8Array | undefined
 
 class Shelf {
   constructor(private readonly options: Options) {}
@@ -74,10 +81,20 @@ class Shelf {
     return `${this.options.prefix}:${name}`
   }
 
-  /** What a value is, whose first item this is. */
-  private assembled(key: string, value: Buffer | undefined): Uint8Array | undefined | Promise<Uint8Array | undefined> {
-    if (value === undefined || value.length === 0) return undefined
-    return value[0] === whole ? plain(value.subarray(1)) : this.joined(key, value)
+  /** What the values are, whose first items these are: a promise only where there are pieces. */
+  private assembled(
+    keys: ReadonlyArray<string>,
+    answers: ReadonlyArray<Protocol.Answer>
+  ): ReadonlyArray<Found> | Promise<ReadonlyArray<Found>> {
+    const joining: Array<Promise<void>> = []
+    const found = answers.map((answer, index): Found => {
+      const { value } = checked(answer)
+      if (value === undefined || value.length === 0) return undefined
+      if (value[0] === whole) return plain(value, 1)
+      joining.push(this.joined(keys[index]!, value).then((one) => void (found[index] = one)))
+      return undefined
+    })
+    return joining.length === 0 ? found : Promise.all(joining).then(() => found)
   }
 
   /** All pieces are asked for at once. */
@@ -87,13 +104,12 @@ class Shelf {
     const { count, first, nonce } = pieces
     const others = Array.from({ length: count - 1 }, (_, index) => Protocol.read(pieceKey(key, nonce, index + 1)))
     const found = (await this.options.client.send(others)).map((answer) => checked(answer).value)
-    return found.every((one) => one !== undefined) ? plain(Buffer.concat([first, ...found])) : undefined
+    return found.every((one) => one !== undefined) ? plain(Buffer.concat([first, ...found]), 0) : undefined
   }
 
-  async read(names: ReadonlyArray<string>): Promise<ReadonlyArray<Uint8Array | undefined>> {
+  read(names: ReadonlyArray<string>): Promise<ReadonlyArray<Found>> {
     const keys = names.map((name) => this.keyOf(name))
-    const answers = await this.options.client.send(keys.map(Protocol.read))
-    return Promise.all(answers.map((answer, index) => this.assembled(keys[index]!, checked(answer).value)))
+    return this.options.client.send(keys.map(Protocol.read)).then((answers) => this.assembled(keys, answers))
   }
 
   /** What is claimed is looked at for its beginning only, so pieces are left where they are. */
@@ -104,15 +120,10 @@ class Shelf {
       ...keys.map(Protocol.read)
     ])
     const items = answers.slice(0, names.length).map((answer): Item => {
-      const { value = Buffer.alloc(0) } = checked(answer)
-      return {
-        bytes: plain(value.subarray(value[0] === inPieces ? headSize : 1)),
-        version: Protocol.versionIn(answer)
-      }
+      const { value = nothing } = checked(answer)
+      return { bytes: plain(value, value[0] === inPieces ? headSize : 1), version: Protocol.versionIn(answer) }
     })
-    const rest = answers.slice(names.length)
-    const found = await Promise.all(rest.map((answer, index) => this.assembled(keys[index]!, checked(answer).value)))
-    return { items, found }
+    return { items, found: await this.assembled(keys, answers.slice(names.length)) }
   }
 
   /** The commands that write a value, the one that makes it be there last. */

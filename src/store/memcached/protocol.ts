@@ -49,12 +49,13 @@ export const versionIn = ({ flags }: Answer): string => /(?:^| )c(\d+)/.exec(fla
 
 const errors = /^(?:ERROR|CLIENT_ERROR|SERVER_ERROR)\b/
 
-export const isError = ({ word }: Answer): boolean => errors.test(word)
+export const isError = ({ word }: Answer): boolean => word.length > 2 && errors.test(word)
 
 /** What the server said, as it said it. */
 export const textOf = ({ flags, word }: Answer): string => (flags === "" ? word : `${word} ${flags}`)
 
 const newline = 10
+const carriage = 13
 
 /** Makes answers of what comes in, in whatever pieces it does. */
 export class Parser {
@@ -86,17 +87,17 @@ export class Parser {
   private line(all: Buffer, at: number): number {
     const end = all.indexOf(newline, at)
     if (end < 0) return at
-    const text = all.toString("latin1", at, end).trimEnd()
+    const text = all.toString("latin1", at, all[end - 1] === carriage ? end - 1 : end)
     const space = text.indexOf(" ")
     const word = space < 0 ? text : text.slice(0, space)
     const flags = space < 0 ? "" : text.slice(space + 1)
-    if (word === "VA") {
-      const [size = "0", ...others] = flags.split(" ")
-      this.head = { word, flags: others.join(" "), value: undefined }
-      this.wanted = Number(size) + 2
-    } else {
+    if (word !== "VA") {
       this.heard({ word, flags, value: undefined })
+      return end + 1
     }
+    const after = flags.indexOf(" ")
+    this.head = { word, flags: after < 0 ? "" : flags.slice(after + 1), value: undefined }
+    this.wanted = Number(after < 0 ? flags : flags.slice(0, after)) + 2
     return end + 1
   }
 

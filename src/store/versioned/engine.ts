@@ -46,6 +46,11 @@ export interface Options {
   readonly fresh: () => string
 }
 
+/** What is answered to a reading. */
+type Reading = Effect.Effect.Success<ReturnType<CacheStore.Engine["getMany"]>>
+
+const isThere = (one: Rows.FoundRow | undefined): boolean => one !== undefined
+
 /** What a load is checked against, as of one moment. */
 interface Fences {
   readonly state: Rows.State
@@ -75,54 +80,57 @@ class Region {
     return incarnation === state.incarnation && epoch >= state.oldest && epoch <= state.epoch
   }
 
-  /** Leaves out the rows one of whose tags was invalidated since. */
+  /** Puts nothing in the place of rows one of whose tags was invalidated since. */
   private withGoodTags(
     operation: string,
     { incarnation, lastBump }: Rows.State,
-    rows: ReadonlyArray<Rows.FoundRow>
-  ): Failing<ReadonlyArray<Rows.FoundRow>> {
-    const doubtful = rows.filter(({ epoch, row }) => row.tags.length > 0 && epoch < lastBump)
-    if (doubtful.length === 0) return Effect.succeed(rows)
-    const names = [...new Set(doubtful.flatMap(({ row }) => row.tags))].map(this.names.tag)
+    rows: ReadonlyArray<Rows.FoundRow | undefined>
+  ): Failing<ReadonlyArray<Rows.FoundRow | undefined>> {
+    const isDoubtful = (one: Rows.FoundRow | undefined): one is Rows.FoundRow =>
+      one !== undefined && one.epoch < lastBump && one.row.tags.length > 0
+    if (!rows.some(isDoubtful)) return Effect.succeed(rows)
+    const names = this.tagsOf(rows.flatMap((one) => (isDoubtful(one) ? [one.row] : [])))
     return Effect.map(this.options.items.read(operation, names), (found) => {
       const fences = new Map(names.map((name, index) => [name, Rows.decodeFence(incarnation, found[index])]))
-      return rows.filter(
-        (one) =>
-          !doubtful.includes(one) ||
-          one.row.tags.every((tag) => (fences.get(this.names.tag(tag)) ?? Infinity) <= one.epoch)
-      )
+      const isGood = ({ epoch, row }: Rows.FoundRow) =>
+        row.tags.every((tag) => (fences.get(this.names.tag(tag)) ?? Infinity) <= epoch)
+      return rows.map((one) => (!isDoubtful(one) || isGood(one) ? one : undefined))
     })
   }
 
-  private foundAt(key: string, bytes: Uint8Array | undefined): ReadonlyArray<Rows.FoundRow> {
-    const one = Rows.decodeRow(this.mark, bytes)
-    return one?.row.key === key ? [one] : []
-  }
-
-  private goodOf(
+  /** What there is of each key, tags apart. */
+  private rowsOf(
     state: Rows.State,
     keys: ReadonlyArray<string>,
     values: ReadonlyArray<Uint8Array | undefined>
-  ): ReadonlyArray<Rows.FoundRow> {
-    return keys.flatMap((key, index) => this.foundAt(key, values[index])).filter((one) => this.isGood(state, one))
+  ): ReadonlyArray<Rows.FoundRow | undefined> {
+    return keys.map((key, index) => {
+      const one = Rows.decodeRowOf(this.mark, key, state, values[index])
+      return one !== undefined && this.isGood(state, one) ? one : undefined
+    })
   }
 
-  /** The counter, and those of the keys that there is an entry for. */
-  private read(
-    operation: string,
-    keys: ReadonlyArray<string>
-  ): Failing<{ readonly epoch: number; readonly rows: ReadonlyMap<string, Rows.FoundRow> }> {
-    return Effect.gen(this, function* () {
-      const [found, ...values] = yield* this.options.items.read(operation, [
-        this.names.state,
-        ...keys.map(this.names.entry)
-      ])
-      const state = yield* this.ledger.present(operation, found)
-      const epoch = this.incarnations.numberOf(state.incarnation, state.epoch)
-      const rows = this.goodOf(state, keys, values)
-      const good = epoch === unknown ? [] : yield* this.withGoodTags(operation, state, rows)
-      return { epoch, rows: new Map(good.map((one) => [one.row.key, one])) }
+  /** The counter, and what there is of each key. */
+  private read(keys: ReadonlyArray<string>): Failing<Reading> {
+    const names = [this.names.state]
+    for (const key of keys) names.push(this.names.entry(key))
+    return Effect.flatMap(this.options.items.read("get", names), (found) => {
+      const state = Rows.decodeState(found[0])
+      const values = found.slice(1)
+      return state === undefined
+        ? Effect.flatMap(this.ledger.present("get", undefined), (begun) => this.reading(begun, keys, values))
+        : this.reading(state, keys, values)
     })
+  }
+
+  private reading(
+    state: Rows.State,
+    keys: ReadonlyArray<string>,
+    values: ReadonlyArray<Uint8Array | undefined>
+  ): Failing<Reading> {
+    const epoch = this.incarnations.numberOf(state.incarnation, state.epoch)
+    const good = this.withGoodTags("get", state, epoch === unknown ? [] : this.rowsOf(state, keys, values))
+    return Effect.map(good, (rows) => ({ epoch, rows: keys.map((_, index) => rows[index]?.row) }))
   }
 
   private slotsOf(keys: ReadonlyArray<string>): ReadonlyArray<string> {
@@ -213,8 +221,8 @@ class Region {
       const { before, found } = yield* this.ledger.advance("delete", plan)
       yield* this.options.items.remove("delete", entries)
       if (before === undefined) return 0
-      const good = yield* this.withGoodTags("delete", before, this.goodOf(before, keys, found))
-      return good.length
+      const good = yield* this.withGoodTags("delete", before, this.rowsOf(before, keys, found))
+      return good.filter(isThere).length
     })
   }
 
@@ -239,13 +247,13 @@ class Region {
             const rows = found.map((bytes) => Rows.decodeRow(this.mark, bytes))
             const isNew = (one: Rows.FoundRow | undefined) =>
               one !== undefined && one.incarnation === after.incarnation && one.epoch >= after.epoch
-            const good = rows.flatMap((one) => (one !== undefined && this.isGood(before, one) ? [one] : []))
-            const { length } = yield* this.withGoodTags("clear", before, good)
+            const own = rows.filter((one) => one !== undefined && this.isGood(before, one))
+            const good = yield* this.withGoodTags("clear", before, own)
             yield* items.remove(
               "clear",
               chunk.filter((_, index) => !isNew(rows[index]))
             )
-            return length
+            return good.filter(isThere).length
           })
         ),
         Stream.runSum
@@ -277,7 +285,7 @@ class Region {
             state,
             rows.filter((one) => this.isGood(state, one))
           )
-          return Chunk.unsafeFromArray(good.map(({ row }) => row))
+          return Chunk.unsafeFromArray(good.flatMap((one) => one?.row ?? []))
         })
       ),
       Stream.flattenChunks
@@ -290,7 +298,7 @@ class Region {
       const { items } = this.options
       const [found, value] = yield* items.read("inspect", [names.state, names.entry(key)])
       const state = yield* this.ledger.present("inspect", found)
-      const [one] = this.foundAt(key, value)
+      const one = Rows.decodeRowOf(this.mark, key, state, value)
       if (one === undefined || one.incarnation !== state.incarnation) return undefined
       const { epoch, row } = one
       const number = (count: number) => {
@@ -303,8 +311,8 @@ class Region {
         outdatedBy: { tag, epoch: number(at) }
       })
       if (epoch < state.oldest) return told(undefined, state.oldest)
-      const good = yield* this.withGoodTags("inspect", state, [one])
-      if (good.length > 0) return { row, epoch: number(epoch), outdatedBy: undefined }
+      const [good] = yield* this.withGoodTags("inspect", state, [one])
+      if (good !== undefined) return { row, epoch: number(epoch), outdatedBy: undefined }
       const fences = yield* items.read("inspect", row.tags.map(names.tag))
       const epochs = fences.map((bytes) => Rows.decodeFence(state.incarnation, bytes) ?? state.lastBump)
       const place = epochs.findIndex((at) => at > epoch)
@@ -315,11 +323,7 @@ class Region {
   get engine(): CacheStore.Engine {
     return {
       gathers: true,
-      getMany: (keys) =>
-        Effect.map(this.read("get", [...new Set(keys)]), ({ epoch, rows }) => ({
-          epoch,
-          rows: keys.map((key) => rows.get(key)?.row)
-        })),
+      getMany: (keys) => this.read(keys),
       setMany: (rows) => this.writes.ask(rows),
       deleteMany: (keys) => this.delete([...new Set(keys)]),
       bump: (tags) => this.bump(tags),

@@ -155,6 +155,67 @@ const headIn = (bytes: Uint8Array, end: number): Head | undefined => {
   }
 }
 
+/** Where it goes on after a text, or -1 if it is not there. Of what is not ASCII no byte is a character. */
+const past = (bytes: Uint8Array, at: number, text: string): number => {
+  const end = at + text.length
+  if (at < 0 || end > bytes.length) return -1
+  for (let index = at; index < end; index++) if (bytes[index] !== text.charCodeAt(index - at)) return -1
+  return end
+}
+
+const [zero, nine, minus] = [48, 57, 45]
+/** More digits than these a number does not have that is told exactly. */
+const digits = 15
+
+/** Where an integer ends; where it begins, if there is none. */
+const pastInteger = (bytes: Uint8Array, at: number): number => {
+  let end = bytes[at] === minus ? at + 1 : at
+  while (end - at < digits && bytes[end]! >= zero && bytes[end]! <= nine) end++
+  return end
+}
+
+const integerIn = (bytes: Uint8Array, at: number, end: number): number => {
+  const isBelow = bytes[at] === minus
+  let number = 0
+  for (let index = isBelow ? at + 1 : at; index < end; index++) number = number * 10 + (bytes[index]! - zero)
+  return isBelow ? -number : number
+}
+
+/**
+ * As `decodeRow`, of what nearly every reading finds: an entry of this key and incarnation, which has no tags, and of
+ * which every character is as it was written. `undefined` tells nothing: then it has to be looked at in full.
+ */
+const decodePlain = (mark: Marker, bytes: Uint8Array, key: string, { incarnation }: State): FoundRow | undefined => {
+  const start = past(bytes, past(bytes, 0, '["'), incarnation)
+  const epochAt = past(bytes, start, '",')
+  if (epochAt < 0) return undefined
+  const epochEnd = pastInteger(bytes, epochAt)
+  const untilAt = past(bytes, epochEnd, ",")
+  const never = past(bytes, untilAt, "null")
+  const untilEnd = never < 0 ? pastInteger(bytes, Math.max(0, untilAt)) : never
+  const keyAt = past(bytes, past(bytes, untilEnd, ',[],"'), key)
+  const markAt = past(bytes, keyAt, '",')
+  if (untilAt < 0 || markAt < 0) return undefined
+  const markEnd = pastInteger(bytes, markAt)
+  const end = past(bytes, markEnd, "]\n")
+  const epoch = integerIn(bytes, epochAt, epochEnd)
+  const until = never < 0 ? integerIn(bytes, untilAt, untilEnd) : null
+  if (end < 0 || mark(key, epoch, `[${until},[]]`) !== integerIn(bytes, markAt, markEnd)) return undefined
+  return { incarnation, epoch, row: { key, bytes: bytes.subarray(end), tags: [], reclaimAt: until ?? Infinity } }
+}
+
+/** As `decodeRow`, of a key: what is there of another one is nothing. */
+export const decodeRowOf = (
+  mark: Marker,
+  key: string,
+  state: State,
+  bytes: Uint8Array | undefined
+): FoundRow | undefined => {
+  if (bytes === undefined) return undefined
+  const one = decodePlain(mark, bytes, key, state) ?? decodeRow(mark, bytes)
+  return one?.row.key === key ? one : undefined
+}
+
 /** What was found, unless it is nothing, or nothing that was ever written here. */
 export const decodeRow = (mark: Marker, bytes: Uint8Array | undefined): FoundRow | undefined => {
   const end = bytes?.indexOf(newline) ?? -1
