@@ -98,25 +98,23 @@ describe("rows", () => {
     asked: fc.option(fc.string())
   })
 
+  /** Mostly a digit, as most of what a head has is: that goes on being a number, of something else. */
+  const other = fc.oneof(fc.integer({ min: 48, max: 57 }), fc.nat(255))
+
   it("are read at a glance as they are when they are looked at in full, whole or not", () => {
     const seen = { whole: 0, rotten: 0 }
     fc.assert(
-      fc.property(
-        rows,
-        fc.nat(),
-        fc.nat(255),
-        ({ asked, epoch, incarnation, key, reclaimAt, tags, value }, at, other) => {
-          const written = Rows.encodeRow(mark, incarnation, epoch, { key, bytes: value, tags, reclaimAt })
-          const changed = Uint8Array.from(written)
-          changed[at % changed.length] = other
-          for (const bytes of [written, changed, written.subarray(0, at % written.length)]) {
-            const full = Rows.decodeRow(mark, bytes)
-            const wanted = full?.row.key === (asked ?? key) ? full : undefined
-            assert.deepStrictEqual(Rows.decodeRowOf(mark, asked ?? key, state, bytes), wanted)
-            if (wanted !== undefined) seen[wanted.row.bytes.length === 0 ? "rotten" : "whole"]++
-          }
+      fc.property(rows, fc.nat(), other, ({ asked, epoch, incarnation, key, reclaimAt, tags, value }, at, byte) => {
+        const written = Rows.encodeRow(mark, incarnation, epoch, { key, bytes: value, tags, reclaimAt })
+        const changed = Uint8Array.from(written)
+        changed[at % changed.length] = byte
+        for (const bytes of [written, changed, written.subarray(0, at % written.length)]) {
+          const full = Rows.decodeRow(mark, bytes)
+          const wanted = full?.row.key === (asked ?? key) ? full : undefined
+          assert.deepStrictEqual(Rows.decodeRowOf(mark, asked ?? key, state, bytes), wanted)
+          if (wanted !== undefined) seen[wanted.row.bytes.length === 0 ? "rotten" : "whole"]++
         }
-      ),
+      }),
       { numRuns: 5_000 }
     )
     assert.isAbove(Math.min(seen.whole, seen.rotten), 50)
