@@ -8,7 +8,7 @@ import { Cache as EffectCache, Data, Effect, Exit, Option, Schema } from "effect
 import type { Runtime, Scope } from "effect"
 import { Cache, Cached, CacheKey, MemoryStore } from "effect-larder"
 import type { CacheStore } from "effect-larder"
-import * as Build from "../../src/internal/cache/build.js"
+import * as Build from "larder-internal/internal/cache/build.js"
 import * as Claims from "./claims.js"
 import type { Sample, Subject } from "./measure.js"
 import { measure, ratios } from "./measure.js"

@@ -9,8 +9,8 @@
  */
 import { Effect, TestClock, TestContext } from "effect"
 import { Cache, CacheStore, MemoryStore } from "effect-larder"
-import type { Pool } from "../../src/store/memory/pool.js"
-import type { MemoryRegion } from "../../src/store/memory/region.js"
+import type { Pool } from "larder-internal/store/memory/pool.js"
+import type { MemoryRegion } from "larder-internal/store/memory/region.js"
 import { audit } from "../fixtures/memory/audit.js"
 import * as Claims from "./claims.js"
 import { random, zipf } from "./ratio/traces.js"

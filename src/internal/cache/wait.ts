@@ -33,6 +33,19 @@ const called = <X>(begin: (resume: (value: X) => void) => () => void) => {
   }
 }
 
+const untilLanded = <K, A, E>(flight: Flight<K, A, E>) => called<Landing<A, E>>((resume) => flight.onLanding(resume))
+
+/** Who has asked himself has the answer, unless it is that it has to be loaded. */
+const untilAnswered = <K, A, E>(flight: Flight<K, A, E>, led: Effect.Effect<void>): Wait<A, E> => {
+  let rest: Wait<A, E> | undefined
+  const landing = Effect.flatMap(led, () => {
+    if (flight.landing !== undefined) return Effect.succeed(flight.landing)
+    rest = untilLanded(flight)
+    return rest.landing
+  })
+  return { landing, forget: () => rest?.forget() }
+}
+
 /** Whether a get has nothing else to do than to wait for its flight, however long that takes. */
 export const mayLead = ({ isSingle, settings: { waitFresh, waitStale } }: Call): boolean =>
   isSingle === true && waitFresh === Infinity && waitStale === Infinity
@@ -46,14 +59,8 @@ export const waitFor = <K, A, E>(
 ): Wait<A, E> => {
   const { waitFresh, waitStale } = settings
   if (waitFresh === Infinity && waitStale === Infinity) {
-    const wait = called<Landing<A, E>>((resume) => flight.onLanding(resume))
     const led = owner ? flight.asking?.lead(flight) : undefined
-    if (led === undefined) return wait
-    // who has asked himself has the answer, unless it is that it has to be loaded
-    const landing = Effect.flatMap(led, () =>
-      flight.landing === undefined ? wait.landing : Effect.succeed(flight.landing)
-    )
-    return { landing, forget: wait.forget }
+    return led === undefined ? untilLanded(flight) : untilAnswered(flight, led)
   }
   return called<Landing<A, E> | typeof timedOut>((resume) => {
     let disarm = () => {}

@@ -8,7 +8,7 @@ import type * as CacheStore from "../../CacheStore.js"
 import type { Marker } from "../internal/mark.js"
 import type { Client } from "./client.js"
 import { type Incarnations, unknown } from "../internal/incarnations.js"
-import { decodeRow, encodeText, type FoundRow, type Names, ownOf, stateIn } from "./rows.js"
+import { decodeRow, encodeText, type FoundRow, type Names, ownOf, type State, stateIn } from "./rows.js"
 import * as Scripts from "./scripts.js"
 
 export interface Reading {
@@ -33,12 +33,12 @@ interface Found {
   readonly rows: ReadonlyArray<FoundRow | undefined>
 }
 
-/** Leaves out the entries one of whose tags was invalidated since. */
-const withGoodTags = async ({ client, fresh, names }: Region, found: Found, lastBump: number): Promise<Found> => {
-  const doubtful = found.rows.flatMap((one) =>
-    one !== undefined && one.row.tags.length > 0 && one.epoch < lastBump ? [one] : []
-  )
-  if (doubtful.length === 0) return found
+/** Leaves out those entries of some doubtful ones one of whose tags was invalidated since. */
+const withGoodTags = async (
+  { client, fresh, names }: Region,
+  found: Found,
+  doubtful: ReadonlyArray<FoundRow>
+): Promise<Found> => {
   const parameters = doubtful.flatMap(({ epoch, incarnation, row }) => [
     incarnation,
     String(epoch),
@@ -54,33 +54,51 @@ const withGoodTags = async ({ client, fresh, names }: Region, found: Found, last
   return { ...found, rows: found.rows.map((one) => (outdated.has(one) ? undefined : one)) }
 }
 
+const readingOf = ({ incarnations }: Region, { epoch, incarnation, rows }: Found): Reading => {
+  const number = incarnations.numberOf(incarnation, epoch)
+  return { epoch: number, rows: rows.map((one) => (number === unknown ? undefined : one?.row)) }
+}
+
+/** What the state was read as the last time: it changes with an invalidation only. */
+let lastText = ""
+let lastState: State | undefined
+
+const stateOf = (told: Buffer | null | undefined): State | undefined => {
+  if (!told) return undefined
+  const text = told.toString("latin1")
+  if (text !== lastText) {
+    lastState = stateIn(text)
+    lastText = text
+  }
+  return lastState
+}
+
 /**
  * The counter, and those of the keys that there is an entry for. A region that is not there is begun; one whose state
  * alone was forgotten has it told again.
  */
 export const read = async (region: Region, keys: ReadonlyArray<string>, isAgain = false): Promise<Reading> => {
-  const { client, fresh, incarnations, mark, names } = region
-  const wanted = keys.map((key) => names.entries + encodeText(key))
-  const [told, ...values] = (await client.sendForBytes([
-    "MGET",
-    names.state,
-    ...wanted
-  ])) as ReadonlyArray<Buffer | null>
-  const state = told ? stateIn(told) : undefined
+  const { client, fresh, mark, names } = region
+  const command = ["MGET", names.state]
+  for (const key of keys) command.push(names.entries + encodeText(key))
+  const answer = (await client.sendForBytes(command)) as ReadonlyArray<Buffer | null>
+  const state = stateOf(answer[0])
   if (state === undefined) {
     if (isAgain) return { epoch: unknown, rows: keys.map(() => undefined) }
     await client.run(Scripts.open, ownOf(names), [fresh()])
     return read(region, keys, true)
   }
   const { epoch, incarnation, lastBump, oldest } = state
-  const rows = values.map((value, index) => {
-    const one = value ? decodeRow(mark, keys[index]!, value) : undefined
+  const doubtful: Array<FoundRow> = []
+  const rows = keys.map((key, index): FoundRow | undefined => {
+    const value = answer[index + 1]
+    const one = value ? decodeRow(mark, key, value) : undefined
     // an epoch that is yet to come was never written here
-    return one !== undefined && one.incarnation === incarnation && one.epoch >= oldest && one.epoch <= epoch
-      ? one
-      : undefined
+    if (one === undefined || one.incarnation !== incarnation || one.epoch < oldest || one.epoch > epoch)
+      return undefined
+    if (one.row.tags.length > 0 && one.epoch < lastBump) doubtful.push(one)
+    return one
   })
-  const good = await withGoodTags(region, { incarnation, epoch, rows }, lastBump)
-  const number = incarnations.numberOf(good.incarnation, good.epoch)
-  return { epoch: number, rows: good.rows.map((one) => (number === unknown ? undefined : one?.row)) }
+  const found = { incarnation, epoch, rows }
+  return readingOf(region, doubtful.length === 0 ? found : await withGoodTags(region, found, doubtful))
 }

@@ -43,8 +43,8 @@ export interface State {
 }
 
 /** The state as the scripts write it: `incarnation epoch oldest lastBump`. Anything else is none. */
-export const stateIn = (bytes: Buffer): State | undefined => {
-  const found = /^(\S+) (\d+) (\d+) (\d+)$/.exec(bytes.toString("latin1"))
+export const stateIn = (text: string): State | undefined => {
+  const found = /^(\S+) (\d+) (\d+) (\d+)$/.exec(text)
   return found === null
     ? undefined
     : { incarnation: found[1]!, epoch: Number(found[2]), oldest: Number(found[3]), lastBump: Number(found[4]) }
