@@ -77,9 +77,14 @@ export const make = (
       return Effect.asVoid(run("set", Schema.reclaim, [now]))
     })
 
-    const reading = prepared ? Schema.read : Schema.readUnprepared
+    const lookUp = (keys: ReadonlyArray<string>) => {
+      const [first = ""] = keys
+      if (prepared && keys.length === 1) return run("get", Schema.readOne, [region, digestOf(first)])
+      return run("get", prepared ? Schema.read : Schema.readUnprepared, [region, Arrays.bytea(keys.map(digestOf))])
+    }
+
     const read = (keys: ReadonlyArray<string>) =>
-      Effect.map(run("get", reading, [region, Arrays.bytea(keys.map(digestOf))]), (rows) => {
+      Effect.map(lookUp(keys), (rows) => {
         const byKey = new Map<string, CacheStore.Row>()
         for (const columns of rows) {
           const row = toRow(columns)
