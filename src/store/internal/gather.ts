@@ -1,4 +1,4 @@
-/** Asks a server once for all who ask in one turn of the scheduler. */
+/** Asks a server once for all who ask in one turn. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
@@ -40,5 +40,26 @@ export class Gather<Ask, A, E> {
     Runtime.runFork(runtime)(handled(all)).addObserver((exit) => {
       seats.forEach(({ resume }, place) => resume(Exit.map(exit, (answers) => answers[place]!)))
     })
+  }
+}
+
+/** The same of what answers with Promises, which needs no fiber. */
+export class GatherCalls<Ask, A> {
+  private asks: Array<Ask> | undefined
+  private answers: Promise<ReadonlyArray<A>> | undefined
+
+  constructor(private readonly run: (asks: ReadonlyArray<Ask>) => Promise<ReadonlyArray<A>>) {}
+
+  async ask(ask: Ask): Promise<A> {
+    if (this.asks === undefined) {
+      const asks: Array<Ask> = (this.asks = [])
+      // behind all that is to be run already: it may ask, too
+      this.answers = Promise.resolve().then(() => {
+        this.asks = undefined
+        return this.run(asks)
+      })
+    }
+    const place = this.asks.push(ask) - 1
+    return (await this.answers!)[place]!
   }
 }

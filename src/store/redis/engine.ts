@@ -9,7 +9,7 @@ import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 import { steadyMillis } from "../../internal/steady.js"
 import { marker } from "../internal/mark.js"
-import { Gather } from "../internal/gather.js"
+import { GatherCalls } from "../internal/gather.js"
 import { lifeOf } from "../internal/lives.js"
 import type { Limited } from "../internal/limited.js"
 import { slotOf } from "../internal/slots.js"
@@ -31,6 +31,12 @@ const longest = 2 ** 52
 const lifeText = (reclaimAt: number, now: number): string => {
   const life = lifeOf(reclaimAt, now)
   return life < longest ? String(life) : "0"
+}
+
+/** What is to be written, and for how many milliseconds. */
+interface Write {
+  readonly row: CacheStore.RowWrite
+  readonly life: string
 }
 
 const inspectIn =
@@ -121,31 +127,27 @@ export const make = (
     const entryOf = (key: string): string => names.entries + encodeText(key)
     const run = (script: string, keys: ReadonlyArray<string>, parameters: ReadonlyArray<string | Buffer>) =>
       client.run(script, [...own, ...keys], [region.fresh(), ...parameters])
-    const store = (rows: ReadonlyArray<CacheStore.RowWrite>, now: number) =>
+    const store = (writes: ReadonlyArray<Write>) =>
       run(
         Scripts.set,
-        rows.map((row) => entryOf(row.key)),
-        rows.flatMap((row) => [
+        writes.map(({ row }) => entryOf(row.key)),
+        writes.flatMap(({ life, row }) => [
           row.since === undefined ? "" : region.incarnations.textOf(row.since),
           String(slotOf(row.key, Scripts.slots)),
-          lifeText(row.reclaimAt, now),
+          life,
           String(row.tags.length),
           ...row.tags.map(encodeText),
           encodeRow(region.mark, row)
         ])
       )
-    const writes = new Gather((asks: ReadonlyArray<ReadonlyArray<CacheStore.RowWrite>>) =>
-      Effect.flatMap(steadyMillis, (now) => {
-        const all = asks.flat()
-        const parts = Array.from({ length: Math.ceil(all.length / atOnce) }, (_, part) =>
-          all.slice(part * atOnce, (part + 1) * atOnce)
-        )
-        return Effect.as(
-          limited("set", () => Promise.all(parts.map((rows) => store(rows, now)))),
-          asks.map(() => undefined)
-        )
-      })
-    )
+    const writes = new GatherCalls(async (asks: ReadonlyArray<ReadonlyArray<Write>>) => {
+      const all = asks.flat()
+      const parts = Array.from({ length: Math.ceil(all.length / atOnce) }, (_, part) =>
+        all.slice(part * atOnce, (part + 1) * atOnce)
+      )
+      await Promise.all(parts.map(store))
+      return asks
+    })
     const outdate = () => run(Scripts.outdate, [], []) as Promise<[oldest: string, epoch: string]>
 
     /** Outdated at once; then removed, step by step, which may take as long as it likes. */
@@ -166,7 +168,11 @@ export const make = (
 
       getMany: (keys) => limited("get", () => read(region, keys)),
 
-      setMany: (rows) => writes.ask(rows),
+      setMany: (rows) =>
+        Effect.flatMap(steadyMillis, (now) => {
+          const asked = rows.map((row) => ({ row, life: lifeText(row.reclaimAt, now) }))
+          return Effect.asVoid(limited("set", () => writes.ask(asked)))
+        }),
 
       deleteMany: (keys) =>
         keys.length === 0

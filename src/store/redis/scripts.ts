@@ -103,9 +103,9 @@ for k = 4, #KEYS do
   at = at + 5 + count
   local epoch
   if since == '' then
-    explicit = explicit or raise()
+    explicit = s.e + 1
     epoch = explicit
-    redis.call('HSET', meta, 's' .. slot, text(epoch))
+    redis.call('HSET', meta, 'e', text(epoch), 's' .. slot, text(epoch))
   else
     local i, e = string.match(since, '^(%S+) (%d+)$')
     e = tonumber(e)
@@ -120,7 +120,7 @@ for k = 4, #KEYS do
     if life == '0' then redis.call('SET', KEYS[k], row) else redis.call('SET', KEYS[k], row, 'PX', life) end
   end
 end
-if explicit then tell() end
+if explicit then redis.call('SET', state, table.concat({ s.i, text(explicit), text(s.o), text(s.b) }, ' ')) end
 return 0
 `)
 
