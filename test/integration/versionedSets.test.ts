@@ -96,7 +96,7 @@ const after = (
     })
   return {
     ...items,
-    claim: (of, names, others) => once("claim", names, items.claim(of, names, others)),
+    claim: (of, names, ...rest) => once("claim", names, items.claim(of, names, ...rest)),
     replace: (of, all) =>
       once(
         "replace",

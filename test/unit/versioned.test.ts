@@ -13,9 +13,13 @@ const text = (found: Uint8Array | undefined) => (found === undefined ? undefined
 /** A service whose next write waits until it is let go. */
 const service = () => {
   const entries = new Map<string, Uint8Array>()
-  const state = { gate: undefined as Deferred.Deferred<void> | undefined }
+  const state = { gate: undefined as Deferred.Deferred<void> | undefined, read: [] as Array<string> }
   const plain: Plain.Plain = {
-    get: (_, names) => Effect.sync(() => names.map((name) => entries.get(name))),
+    get: (_, names) =>
+      Effect.sync(() => {
+        state.read.push(...names)
+        return names.map((name) => entries.get(name))
+      }),
     set: (_, name, value) =>
       Effect.suspend(() => {
         const { gate } = state
@@ -52,6 +56,25 @@ describe("items without versions of their own", () => {
       yield* items.remove("delete", ["a"])
       assert.deepStrictEqual(yield* items.replace("set", [replacement("a", "three", third)]), [false])
       assert.deepStrictEqual(yield* items.read("get", ["a"]), [undefined])
+    })
+  )
+
+  it.effect("are not read where only their versions are wanted", () =>
+    Effect.gen(function* () {
+      const { items, state } = service()
+      const { items: before } = yield* items.claim("set", ["a", "b"], [])
+      yield* items.replace("set", [
+        replacement("a", "one", before[0]!.version),
+        replacement("b", "two", before[1]!.version)
+      ])
+      state.read.length = 0
+      const { items: claimed } = yield* items.claim("set", ["a", "b"], [], 1)
+      assert.deepStrictEqual(state.read, ["b"])
+      assert.strictEqual(text(claimed[1]?.bytes), "two")
+      const versions = claimed.map(({ version }) => version)
+      const again = [replacement("a", "three", versions[0]!), replacement("b", "four", versions[1]!)]
+      assert.deepStrictEqual(yield* items.replace("set", again), [true, true])
+      assert.deepStrictEqual((yield* items.read("get", ["a", "b"])).map(text), ["three", "four"])
     })
   )
 

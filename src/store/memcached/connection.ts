@@ -18,6 +18,9 @@ export interface Location {
 /** Commands that wait for the server at most: beyond that they fail at once instead of filling the memory. */
 const maxPending = 20_000
 
+/** Bytes of a value that is small. */
+const small = 4_096
+
 /** Commands that were sent together, and what has been answered to them. */
 interface Batch {
   readonly size: number
@@ -99,7 +102,7 @@ export class Connection {
     })
   }
 
-  /** In one packet, and in as few writes as there are values between the texts, all of which are ASCII. */
+  /** In one packet. What is small goes with the text around it: a write of its own takes longer than to copy it. */
   private write(commands: ReadonlyArray<Protocol.Command>): void {
     let text = ""
     this.socket.cork()
@@ -107,6 +110,8 @@ export class Connection {
       for (const piece of command) {
         if (typeof piece === "string") {
           text += piece
+        } else if (piece.length <= small) {
+          text += Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString("latin1")
         } else {
           this.socket.write(text, "latin1")
           this.socket.write(piece)

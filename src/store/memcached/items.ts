@@ -113,10 +113,10 @@ class Shelf {
   }
 
   /** What is claimed is looked at for its beginning only, so pieces are left where they are. */
-  async claim(names: ReadonlyArray<string>, others: ReadonlyArray<string>) {
+  async claim(names: ReadonlyArray<string>, others: ReadonlyArray<string>, unread: number) {
     const keys = others.map((name) => this.keyOf(name))
     const answers = await this.options.client.send([
-      ...names.map((name) => Protocol.claim(this.keyOf(name), placeSeconds)),
+      ...names.map((name, index) => Protocol.claim(this.keyOf(name), placeSeconds, index < unread ? "" : "v ")),
       ...keys.map(Protocol.read)
     ])
     const items = answers.slice(0, names.length).map((answer): Item => {
@@ -133,7 +133,7 @@ class Shelf {
     const seconds = secondsOf(reclaimAt, now)
     if (bytes.length > maxValueBytes) throw new TooLarge(bytes.length, maxValueBytes)
     if (bytes.length < chunkBytes) {
-      return [Protocol.write(key, Buffer.concat([Buffer.of(whole), bytes]), String(version), seconds)]
+      return [Protocol.write(key, String.fromCharCode(whole), bytes, String(version), seconds)]
     }
     const nonce = randomBytes(9).toString("base64url")
     const size = chunkBytes - headSize
@@ -146,9 +146,9 @@ class Shelf {
     head.writeUInt32LE(size, 17)
     return [
       ...Array.from({ length: count - 1 }, (_, index) =>
-        Protocol.write(pieceKey(key, nonce, index + 1), piece(index + 1), undefined, seconds)
+        Protocol.write(pieceKey(key, nonce, index + 1), "", piece(index + 1), undefined, seconds)
       ),
-      Protocol.write(key, Buffer.concat([head, piece(0)]), String(version), seconds)
+      Protocol.write(key, "", Buffer.concat([head, piece(0)]), String(version), seconds)
     ]
   }
 
@@ -190,7 +190,7 @@ export const make = (options: Options): Items => {
     // in one packet over one connection
     ordered: true,
     read: (operation, names) => limited(operation, () => shelf.read(names)),
-    claim: (operation, names, others) => limited(operation, () => shelf.claim(names, others)),
+    claim: (operation, names, others, unread = 0) => limited(operation, () => shelf.claim(names, others, unread)),
     replace: (operation, items) =>
       Effect.flatMap(steadyMillis, (now) => limited(operation, () => shelf.replace(items, now))),
     remove: (operation, names) => limited(operation, () => shelf.remove(names)),

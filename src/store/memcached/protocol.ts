@@ -17,12 +17,20 @@ export interface Answer {
 
 export const read = (key: string): Command => [`mg ${key} v\r\n`]
 
-/** With its version; where there is nothing, an empty item is made, which lives for so many seconds. */
-export const claim = (key: string, seconds: number): Command => [`mg ${key} v c N${seconds}\r\n`]
+/** Its version, and with `v` its value; where there is nothing, an empty item is made, which lives for so many seconds. */
+export const claim = (key: string, seconds: number, value: "" | "v "): Command => [
+  `mg ${key} ${value}c N${seconds}\r\n`
+]
 
-/** `undefined` for a version writes whatever is there. */
-export const write = (key: string, bytes: Uint8Array, version: string | undefined, seconds: number): Command => [
-  `ms ${key} ${bytes.length}${version === undefined ? "" : ` C${version}`} T${seconds}\r\n`,
+/** `undefined` for a version writes whatever is there. The value begins with what is in `start`, which is ASCII. */
+export const write = (
+  key: string,
+  start: string,
+  bytes: Uint8Array,
+  version: string | undefined,
+  seconds: number
+): Command => [
+  `ms ${key} ${start.length + bytes.length}${version === undefined ? "" : ` C${version}`} T${seconds}\r\n${start}`,
   bytes,
   "\r\n"
 ]

@@ -48,12 +48,14 @@ export interface Items {
   ) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, CacheError.StoreFailure>
   /**
    * What there is under the names, and a place for whatever there is not. After that, what is under `others`, the first
-   * of them before the rest.
+   * of them before the rest. Of so many names as are `unread`, the first, only the versions are wanted: what is said to be
+   * there may be nothing. Default: 0.
    */
   readonly claim: (
     operation: string,
     names: ReadonlyArray<string>,
-    others: ReadonlyArray<string>
+    others: ReadonlyArray<string>,
+    unread?: number
   ) => Effect.Effect<Claim, CacheError.StoreFailure>
   /** Writes each item, unless it has another version by now, or is gone. Tells of each whether it was written. */
   readonly replace: (

@@ -139,22 +139,26 @@ export class Ledger {
   /** Raises the counter, then fences, and then writes as many of the entries as nobody else does: in the fewest steps. */
   advance(operation: string, plan: Plan): Failing<Advance> {
     const { entries = [], fences, known = [], others = [], to } = plan
-    const names = [...fences, ...known, ...entries.map(({ name }) => name), this.names.state]
-    return Effect.flatMap(this.items.claim(operation, names, others), ({ found, items }): Failing<Advance> => {
-      const before = Rows.decodeState(items.at(-1)!.bytes)
-      const fenced = (after: Rows.State): Failing<Advance> =>
-        Effect.as(this.fence(operation, fences, after), { before, after, isWritten: none, found })
-      const raised = () => Effect.flatMap(this.raise(operation, to), ({ after }) => fenced(after))
-      if (before === undefined) return raised()
-      const after = raisedFrom(before, to ?? unchanged)
-      const steps = this.steps(plan, items, before, after)
-      return Effect.flatMap(this.inOrder(operation, steps), (done) => {
-        if (done[0] !== true) return raised()
-        const start = steps[0].length + steps[1].length
-        for (let place = 1; place < start; place++) if (done[place] !== true) return fenced(after)
-        return Effect.succeed({ before, after, isWritten: (place) => done[start + place] === true, found })
-      })
-    })
+    const written = [...fences, ...entries.map(({ name }) => name)]
+    const names = [...written, ...known, this.names.state]
+    return Effect.flatMap(
+      this.items.claim(operation, names, others, written.length),
+      ({ found, items }): Failing<Advance> => {
+        const before = Rows.decodeState(items.at(-1)!.bytes)
+        const fenced = (after: Rows.State): Failing<Advance> =>
+          Effect.as(this.fence(operation, fences, after), { before, after, isWritten: none, found })
+        const raised = () => Effect.flatMap(this.raise(operation, to), ({ after }) => fenced(after))
+        if (before === undefined) return raised()
+        const after = raisedFrom(before, to ?? unchanged)
+        const steps = this.steps(plan, items, before, after)
+        return Effect.flatMap(this.inOrder(operation, steps), (done) => {
+          if (done[0] !== true) return raised()
+          const start = steps[0].length + steps[1].length
+          for (let place = 1; place < start; place++) if (done[place] !== true) return fenced(after)
+          return Effect.succeed({ before, after, isWritten: (place) => done[start + place] === true, found })
+        })
+      }
+    )
   }
 
   /** The state; the fences; the entries. */
@@ -167,16 +171,15 @@ export class Ledger {
     const { epoch, incarnation } = before
     const [high, low] = [Rows.encodeFence(incarnation, after.epoch), Rows.encodeFence(incarnation, epoch)]
     const missing = known.flatMap((name, index) => {
-      const item = items[fences.length + index]!
+      const item = items[fences.length + entries.length + index]!
       return Rows.decodeFence(incarnation, item.bytes) === undefined ? [lasting(name, item, low)] : []
     })
-    const start = fences.length + known.length
     return [
       [this.stateOf(items.at(-1)!, after)],
       [...fences.map((name, index) => lasting(name, items[index]!, high)), ...missing],
       entries.map(({ bytes, name, reclaimAt }, index) => ({
         name,
-        version: items[start + index]!.version,
+        version: items[fences.length + index]!.version,
         bytes: bytes(before),
         reclaimAt
       }))

@@ -120,12 +120,12 @@ export const make = (plain: Plain): Items => {
     read: plain.get,
 
     // nobody writes while it is read: what is read is what the version is of
-    claim: (operation, names, others) =>
+    claim: (operation, names, others, unread = 0) =>
       Effect.zipWith(
         turns.run(
           held(names),
-          Effect.map(plain.get(operation, names), (found) =>
-            names.map((name, place) => ({ bytes: found[place] ?? nothing, version: writes[slot(name)]! }))
+          Effect.map(plain.get(operation, names.slice(unread)), (found) =>
+            names.map((name, place) => ({ bytes: found[place - unread] ?? nothing, version: writes[slot(name)]! }))
           )
         ),
         Effect.suspend(() => (others.length === 0 ? Effect.succeed([]) : plain.get(operation, others))),
