@@ -3,14 +3,18 @@ import { assert, describe, it } from "@effect/vitest"
 import type { CacheError } from "effect-larder"
 import * as PostgresStore from "effect-larder/PostgresStore"
 import { Duration, Effect, Exit, Fiber, Redacted, Scope } from "effect"
+import * as fs from "node:fs"
 import * as net from "node:net"
+import * as path from "node:path"
 import { afterAll, beforeAll } from "vitest"
 import * as Arrays from "../../src/store/postgres/arrays.js"
 import * as Connection from "../../src/store/postgres/connection.js"
+import type { Attempt } from "../../src/store/internal/limited.js"
 import * as Pool from "../../src/store/postgres/pool.js"
 import * as Schema from "../../src/store/postgres/schema.js"
 import * as Postgres from "../fixtures/servers/postgres.js"
 import type * as Server from "../fixtures/servers/process.js"
+import { folder } from "../fixtures/sqlite/common.js"
 import { refused } from "../fixtures/sqlite/lives.js"
 
 describe.skipIf(!Postgres.isThere)("connections of PostgresStore", () => {
@@ -126,6 +130,28 @@ describe.skipIf(!Postgres.isThere)("connections of PostgresStore", () => {
     })
   )
 
+  it.scoped(
+    "what the url names and is not there is told when it is opened, and later fails no more than needs it",
+    () =>
+      Effect.gen(function* () {
+        const file = path.join(yield* folder, "ca.pem")
+        const certified = open({ maxConnections: 2 }, `?sslmode=disable&sslrootcert=${file}`)
+        const absent = yield* Effect.flip(certified)
+        assert.strictEqual(absent._tag, "StoreUnavailable")
+        assert.include(absent.message, "ca.pem")
+        fs.writeFileSync(file, "")
+        const made = yield* certified
+        fs.rmSync(file)
+        const busy = yield* Effect.fork(valueOf(made, "SELECT pg_sleep(0.3)"))
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        const another = yield* Effect.flip(read(made))
+        assert.deepInclude(another, { _tag: "StoreError", operation: "get" })
+        assert.include(another.message, "ca.pem")
+        yield* Fiber.join(busy)
+        yield* read(made)
+      })
+  )
+
   it.scoped("a statement that is refused leaves its connection as it was; one that ends it has another after it", () =>
     Effect.gen(function* () {
       const made = yield* open()
@@ -158,15 +184,34 @@ describe.skipIf(!Postgres.isThere)("connections of PostgresStore", () => {
     })
   )
 
-  it.scopedLive("what takes too long takes its connection with it; what waited for that one does nothing later", () =>
+  it.scopedLive("what takes too long takes its connection with it", () =>
     Effect.gen(function* () {
       const made = yield* open({ millis: 300 })
-      const [hangs, waits] = yield* Effect.forEach(["SELECT pg_sleep(60)", "CREATE TABLE too_late ()"], (sql) =>
-        Effect.fork(Effect.flip(made.run("get", sql, [])))
-      )
-      assert.strictEqual((yield* Fiber.join(hangs!))._tag, "StoreTimeout")
-      assert.strictEqual((yield* Fiber.join(waits!))._tag, "StoreTimeout")
-      assert.isNull(yield* valueOf(made, "SELECT to_regclass('too_late')"))
+      const first = yield* valueOf(made, pid)
+      assert.strictEqual((yield* Effect.flip(valueOf(made, "SELECT pg_sleep(60)")))._tag, "StoreTimeout")
+      assert.notStrictEqual(yield* valueOf(made, pid), first)
+    })
+  )
+
+  it.scoped("what waits for a connection when its time is over is not run later", () =>
+    Effect.gen(function* () {
+      const { default: pg } = yield* Effect.promise(() => import("pg"))
+      const pool = yield* Pool.make(pg.Pool, {
+        url: urlOf(server),
+        maxConnections: 1,
+        connectMillis: 5_000,
+        prepared: true
+      })
+      const [hangs, waits, last]: ReadonlyArray<Attempt> = Array.from({ length: 3 }, () => ({ giveUp: undefined }))
+      const nobody = () => {}
+      pool.run({ text: "SELECT pg_sleep(60)" }, hangs!).catch(nobody)
+      pool.run({ text: "CREATE TABLE too_late ()" }, waits!).catch(nobody)
+      waits!.giveUp?.()
+      const found = pool.run({ text: "SELECT to_regclass('too_late') AS found" }, last!)
+      // once it has its connection
+      yield* Effect.promise(() => new Promise((resolve) => pool.ofDriver.once("acquire", resolve)))
+      hangs!.giveUp?.()
+      assert.deepStrictEqual(yield* Effect.promise(() => found), [{ found: null }])
     })
   )
 
@@ -192,7 +237,8 @@ describe.skipIf(!Postgres.isThere)("connections of PostgresStore", () => {
       yield* Effect.yieldNow()
       const [took] = yield* Effect.timed(Scope.close(life, Exit.void))
       assert.isBelow(Duration.toMillis(took), 4_000)
-      for (const fiber of [busy, waiting]) assert.strictEqual((yield* Fiber.join(fiber))._tag, "StoreError")
+      for (const fiber of [busy, waiting])
+        assert.include(["StoreError", "StoreTimeout"], (yield* Fiber.join(fiber))._tag)
     }).pipe(Effect.scoped)
   )
 

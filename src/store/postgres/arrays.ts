@@ -11,7 +11,7 @@ interface Kind<A> {
   readonly write: (element: A, to: Buffer, at: number) => void
 }
 
-/** Dimensions, whether there are nulls, the type, how many there are, and the number of the first. */
+/** Dimensions, whether there may be nulls, the type, how many there are, and the number of the first. */
 const headLength = 20
 
 const arrayOf =
@@ -21,18 +21,16 @@ const arrayOf =
     for (const element of elements) length += element === null ? 4 : 4 + lengthOf(element)
     const to = Buffer.allocUnsafe(length)
     let at = headLength
-    let hasNull = 0
     for (const element of elements) {
       const own = element === null ? -1 : lengthOf(element)
       to.writeInt32BE(own, at)
       at += 4
-      if (element === null) hasNull = 1
-      else {
+      if (element !== null) {
         write(element, to, at)
         at += own
       }
     }
-    ;[1, hasNull, oid, elements.length, 1].forEach((number, place) => to.writeInt32BE(number, place * 4))
+    ;[1, 1, oid, elements.length, 1].forEach((number, place) => to.writeInt32BE(number, place * 4))
     return to
   }
 

@@ -74,10 +74,15 @@ const migrate = (pool: Pg.Pool, named: (sql: string) => string, { prefix, unlogg
 
 export const open = (options: Options): Effect.Effect<Connection, CacheError.StoreUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
-    const { millis, prefix, prepared, url } = options
+    const { millis, prefix, prepared, url, where } = options
     const driver = yield* Peers.load({ store: Errors.storeName, driver: "pg", install }, () => import("pg"))
     const pool = yield* Pool.make(driver.default.Pool, { ...options, url: Redacted.value(url) })
     const named = (sql: string): string => sql.replaceAll("{p}", prefix)
+    yield* Effect.tryPromise({
+      // which throws what is wrong with the url
+      try: async () => (await pool.ofDriver.connect()).release(),
+      catch: Errors.ofOpening(where)
+    })
     yield* migrate(pool.ofDriver, named, options)
 
     const limited = yield* Limited.make({ store: Errors.storeName, millis, failure: Errors.ofStatement })

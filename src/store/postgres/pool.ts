@@ -71,7 +71,7 @@ export const make = (
   Effect.gen(function* () {
     const open = new Set<Pg.PoolClient>()
     /** For a connection. */
-    const waiting = new Set<(cause: Error) => void>()
+    const waiting = new Set<(cause: unknown) => void>()
     const pool = new Driver({
       connectionString: prepared ? withSettings(url) : url,
       max: maxConnections,
@@ -124,10 +124,13 @@ export const make = (
             giveBack?.(true)
             giveBack = undefined
           }
-          waiting.add(reject)
+          const refuse = (cause: unknown) => {
+            waiting.delete(refuse)
+            reject(cause)
+          }
           pool.connect((refused, client, release) => {
-            waiting.delete(reject)
-            if (client === undefined) return reject(refused)
+            if (client === undefined) return refuse(refused)
+            waiting.delete(refuse)
             if (isOver) return release()
             giveBack = release
             client.query(statement, (failed: Error | null, result) => {
@@ -138,6 +141,8 @@ export const make = (
               else reject(failed)
             })
           })
+          // not before: it throws where a file that the url names is not there any more
+          waiting.add(refuse)
         })
     }
   })
