@@ -49,10 +49,7 @@ export const make = ({ failure, millis, store }: Options): Effect.Effect<Limited
             resume(Effect.fail(new CacheError.StoreTimeout({ store, operation, millis })))
             attempt.giveUp?.()
           }
-          const disarm =
-            millis === Infinity
-              ? () => {}
-              : deadlines.add({ expire, since, until: since + millis }, fiber)
+          const disarm = millis === Infinity ? () => {} : deadlines.add({ expire, since, until: since + millis }, fiber)
           const end = (exit: Exit.Exit<A, CacheError.StoreFailure>) => {
             disarm()
             resume(exit)
