@@ -271,8 +271,10 @@ export class Core<K, A, E, R> extends NearHits<K, A, E, R> implements Target<K, 
           Effect.suspend(() => (asking?.abandon(flight), Effect.failCause(cause)))
         )
       },
-      onSuccess: (landing) =>
-        Effect.succeed(landing === timedOut ? this.giveUp(place, call) : this.disembark(place, landing))
+      onSuccess: (landing) => {
+        if (landing === undefined) return this.ride(place, call)
+        return Effect.succeed(landing === timedOut ? this.giveUp(place, call) : this.disembark(place, landing))
+      }
     })
     return owner || !isTraced(call.fiber) ? wait : traceWait(this.definition.name, flight, wait)
   }

@@ -40,8 +40,8 @@ export interface Load<K, A, E> {
 
 /** What a store is asked for some flights together; see inquiries.ts. */
 export interface Asking<K, A, E> {
-  /** Asks it, in the fiber that runs this, where it is this flight's caller who has to. It is answered when this ends. */
-  readonly lead: (flight: Flight<K, A, E>) => Effect.Effect<void> | undefined
+  /** Asks it, in the fiber that runs this, where it is this flight's caller who has to; tells what has landed by that. */
+  readonly lead: (flight: Flight<K, A, E>) => Effect.Effect<Landing<A, E> | undefined> | undefined
   /** Whoever had to ask it leaves. */
   readonly abandon: (flight: Flight<K, A, E>) => void
   /** Nobody waits for the flight any more. */

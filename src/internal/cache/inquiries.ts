@@ -17,7 +17,7 @@ import * as Runtime from "effect/Runtime"
 import type * as Scheduler from "effect/Scheduler"
 import type * as CacheStore from "../../CacheStore.js"
 import { handled } from "../handled.js"
-import type { Asking, Flight } from "./flight.js"
+import type { Asking, Flight, Landing } from "./flight.js"
 import type { Trip } from "./trip.js"
 
 /** Spans of others that the store's span is linked to: enough to follow. */
@@ -67,13 +67,19 @@ class Inquiry<K, A, E> implements Asking<K, A, E> {
     this.scheduler.scheduleTask(() => this.depart(), 0)
   }
 
-  lead(flight: Flight<K, A, E>): Effect.Effect<void> | undefined {
+  lead(flight: Flight<K, A, E>): Effect.Effect<Landing<A, E> | undefined> | undefined {
     if (flight !== this.leader) return undefined
     return Effect.flatMap(Effect.yieldNow(), () => {
       const asked = this.ask()
-      return asked === undefined
-        ? Effect.void
-        : Effect.map(Effect.exit(asked.reading), (exit) => this.tellAll(asked.trips, exit))
+      if (asked === undefined) return Effect.succeed(flight.landing)
+      const answered = (reading: Reading<A, E>) => {
+        this.tellAll(asked.trips, reading)
+        return flight.landing
+      }
+      return Effect.matchCause(asked.reading, {
+        onFailure: (cause) => answered(Exit.failCause(cause)),
+        onSuccess: (reading) => answered(Exit.succeed(reading))
+      })
     })
   }
 
@@ -109,7 +115,8 @@ class Inquiry<K, A, E> implements Asking<K, A, E> {
       this.inquiries.ends(this)
       return undefined
     }
-    const spans = trips.slice(1, maxLinks + 1).flatMap(({ caller }) => caller.currentSpan ?? [])
+    const others = trips.length === 1 ? [] : trips.slice(1, maxLinks + 1)
+    const spans = others.flatMap(({ caller }) => caller.currentSpan ?? [])
     // somebody else's store may throw where it should fail: that is a defect of the reading, and keeps nobody waiting
     const asked = Effect.suspend(() => this.inquiries.asker.read(trips.map(({ flight }) => flight.id)))
     const reading = spans.length === 0 ? asked : spans.reduce((all, span) => Effect.linkSpans(all, span), asked)

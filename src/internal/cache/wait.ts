@@ -15,7 +15,8 @@ export const timedOut = Symbol("timed out")
 
 /** One get's wait for a flight. Whoever is interrupted in it has to `forget`, so that the flight does, too. */
 export interface Wait<A, E> {
-  readonly landing: Effect.Effect<Landing<A, E> | typeof timedOut>
+  /** `undefined` from who has asked a store himself, where it is for the flight to load. */
+  readonly landing: Effect.Effect<Landing<A, E> | typeof timedOut | undefined>
   readonly forget: () => void
 }
 
@@ -33,19 +34,6 @@ const called = <X>(begin: (resume: (value: X) => void) => () => void) => {
   }
 }
 
-const untilLanded = <K, A, E>(flight: Flight<K, A, E>) => called<Landing<A, E>>((resume) => flight.onLanding(resume))
-
-/** Who has asked himself has the answer, unless it is that it has to be loaded. */
-const untilAnswered = <K, A, E>(flight: Flight<K, A, E>, led: Effect.Effect<void>): Wait<A, E> => {
-  let rest: Wait<A, E> | undefined
-  const landing = Effect.flatMap(led, () => {
-    if (flight.landing !== undefined) return Effect.succeed(flight.landing)
-    rest = untilLanded(flight)
-    return rest.landing
-  })
-  return { landing, forget: () => rest?.forget() }
-}
-
 /** Whether a get has nothing else to do than to wait for its flight, however long that takes. */
 export const mayLead = ({ isSingle, settings: { waitFresh, waitStale } }: Call): boolean =>
   isSingle === true && waitFresh === Infinity && waitStale === Infinity
@@ -60,7 +48,9 @@ export const waitFor = <K, A, E>(
   const { waitFresh, waitStale } = settings
   if (waitFresh === Infinity && waitStale === Infinity) {
     const led = owner ? flight.asking?.lead(flight) : undefined
-    return led === undefined ? untilLanded(flight) : untilAnswered(flight, led)
+    return led === undefined
+      ? called<Landing<A, E>>((resume) => flight.onLanding(resume))
+      : { landing: led, forget: () => {} }
   }
   return called<Landing<A, E> | typeof timedOut>((resume) => {
     let disarm = () => {}

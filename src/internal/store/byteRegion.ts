@@ -52,32 +52,30 @@ const decodeRow = <A, E>(options: ByteRegionOptions<A, E>, row: CacheStore.Row) 
 
 const getMany = <A, E>(
   options: ByteRegionOptions<A, E>,
-  keys: ReadonlyArray<string>
+  keys: ReadonlyArray<string>,
+  now: number
 ): Effect.Effect<CacheStore.Reading<A, E>, CacheError.StoreFailure> =>
-  Effect.withFiberRuntime((fiber) => {
-    const now = steady.now(fiber)
-    return Effect.flatMap(options.engine.getMany(keys), ({ epoch, rows }) => {
-      const rotten: Array<string> = []
-      const used: Array<CacheStore.RowWrite> = []
-      const found = rows.map((row): CacheStore.Found<A, E> | undefined => {
-        if (row === undefined || isIdle(options, row, now)) return undefined
-        const decoded = decodeRow(options, row)
-        if (decoded === undefined) rotten.push(row.key)
-        const entry = decoded && onOurClock(decoded, now)
-        if (entry !== undefined && isUsed(row, options, now)) {
-          used.push({ ...row, reclaimAt: Math.min(entry.staleUntil, now + options.timeToIdle), since: epoch })
-        }
-        return entry && { entry, store: options.store, tier: 1 }
-      })
-      if (used.length + rotten.length === 0) return Effect.succeed({ epoch, found, failure: undefined })
-      const renewed = used.length === 0 ? Effect.void : Effect.ignore(options.engine.setMany(used)) // what was read is right all the same
-      if (rotten.length === 0) return Effect.as(renewed, { epoch, found, failure: undefined })
-      // Removing fences the keys, so a load that now fills the gap must start from the epoch after it.
-      return Effect.zipRight(renewed, options.engine.deleteMany(rotten)).pipe(
-        Effect.zipRight(options.engine.getMany([])),
-        Effect.map((after) => ({ epoch: after.epoch, found, failure: undefined }))
-      )
+  Effect.flatMap(options.engine.getMany(keys), ({ epoch, rows }) => {
+    const rotten: Array<string> = []
+    const used: Array<CacheStore.RowWrite> = []
+    const found = rows.map((row): CacheStore.Found<A, E> | undefined => {
+      if (row === undefined || isIdle(options, row, now)) return undefined
+      const decoded = decodeRow(options, row)
+      if (decoded === undefined) rotten.push(row.key)
+      const entry = decoded && onOurClock(decoded, now)
+      if (entry !== undefined && isUsed(row, options, now)) {
+        used.push({ ...row, reclaimAt: Math.min(entry.staleUntil, now + options.timeToIdle), since: epoch })
+      }
+      return entry && { entry, store: options.store, tier: 1 }
     })
+    if (used.length + rotten.length === 0) return Effect.succeed({ epoch, found, failure: undefined })
+    const renewed = used.length === 0 ? Effect.void : Effect.ignore(options.engine.setMany(used)) // what was read is right all the same
+    if (rotten.length === 0) return Effect.as(renewed, { epoch, found, failure: undefined })
+    // Removing fences the keys, so a load that now fills the gap must start from the epoch after it.
+    return Effect.zipRight(renewed, options.engine.deleteMany(rotten)).pipe(
+      Effect.zipRight(options.engine.getMany([])),
+      Effect.map((after) => ({ epoch: after.epoch, found, failure: undefined }))
+    )
   })
 
 const setMany = <A, E>(
@@ -163,7 +161,7 @@ export const make = <A, E>(options: ByteRegionOptions<A, E>): CacheStore.Region<
     complete: false,
     tiers: 1,
     gathers: engine.gathers,
-    getMany: (keys) => observed(options, "get", keys, () => getMany(options, keys)),
+    getMany: (keys) => observed(options, "get", keys, (fiber) => getMany(options, keys, steady.now(fiber))),
     setMany: (writes) => {
       const keys = writes.map(({ key }) => key)
       return observed(options, "set", keys, () => setMany(options, writes))

@@ -49,7 +49,7 @@ export const observed = <A, E, R>(
   region: Region,
   operation: string,
   keys: ReadonlyArray<string> | undefined,
-  run: () => Effect.Effect<A, E, R>
+  run: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.withFiberRuntime((fiber) =>
     timed(
@@ -57,7 +57,7 @@ export const observed = <A, E, R>(
       operation,
       fiber,
       isTraced(fiber)
-        ? traced(`larder.store.${operation}`, span(region, operation, keys), () => run())
-        : Effect.suspend(run)
+        ? traced(`larder.store.${operation}`, span(region, operation, keys), () => run(fiber))
+        : run(fiber)
     )
   )

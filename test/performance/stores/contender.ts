@@ -1,6 +1,7 @@
 /** Whoever takes part: a raw client, our engine, our cache, a peer. All are asked for the same, in the way that each has. */
-import { Cache, type CacheStore } from "effect-larder"
-import { type Context, Effect, Runtime, Schema } from "effect"
+import { Cache, CacheStore } from "effect-larder"
+import type * as Codec from "effect-larder/Codec"
+import { Context, Effect, Either, Exit, Runtime, Schema, type Scope } from "effect"
 import type { Subject } from "../measure.js"
 import { inFiber } from "../suite.js"
 import { timeToLive, type Entry, type Workload } from "./workload.js"
@@ -10,6 +11,7 @@ export const operations = {
   get: "a get",
   set: "a set",
   atOnce: "gets at once",
+  inTurns: "fibers that get",
   getMany: "a batch of gets",
   setMany: "a batch of sets"
 } as const
@@ -43,6 +45,12 @@ const each =
     for (let done = 0; done < times; done += size) await run(next())
   }
 
+/** Many that go on side by side, each with one after the other. */
+const inTurns =
+  (next: () => string, get: (key: string) => Promise<unknown>, many: number): Subject["run"] =>
+  (times) =>
+    Promise.all(Array.from({ length: many }, () => each(() => next(), get)(times / many))).then(() => {})
+
 export const promised = <A>(
   name: string,
   role: Role,
@@ -57,6 +65,7 @@ export const promised = <A>(
     get: each(one(), get),
     set: each(one(), (key) => set(key, value)),
     atOnce: each(many(), (some) => Promise.all(some.map(get)), size.gets),
+    inTurns: inTurns(one(), get, size.gets),
     ...(getMany === undefined ? {} : { getMany: each(many(), getMany, size.gets) }),
     setMany: each(entries(), setMany, size.sets)
   }
@@ -90,6 +99,7 @@ export const direct = <A>(
         for (let done = 0; done < times; done++) client.set(next(), value)
       },
       atOnce: gets(),
+      inTurns: gets(),
       getMany: gets(),
       setMany: (times) => {
         for (let done = 0; done < times; done += size.sets) client.setMany(some())
@@ -129,20 +139,68 @@ export const effectful = <A, R>(
 ): Contender => {
   const run = Runtime.runPromise(runtime)
   const [toGet, toSet] = [one(), one()]
+  const { run: getOn } = inFiber(runtime, name, () => client.get(toGet()))
   return {
     name,
     role: "own",
     seed: () => run(client.setMany(all)),
     probe: () => run(client.get(all[0]![0])),
     runs: {
-      get: inFiber(runtime, name, () => client.get(toGet())).run,
+      get: getOn,
       set: inFiber(runtime, name, () => client.set(toSet(), value)).run,
       atOnce: each(many(), (some) => inFibers(runtime, some, client.get), size.gets),
+      inTurns: (times) => Promise.all(Array.from({ length: size.gets }, () => getOn(times / size.gets))).then(() => {}),
       getMany: each(many(), (some) => run(client.getMany(some)), size.gets),
       setMany: each(entries(), (some) => run(client.setMany(some)), size.sets)
     }
   }
 }
+
+export const engineName = "larder, the engine"
+
+/** What a value is stored as where nobody looks into it. */
+const opaque: Codec.EntryCodec<Uint8Array, never> = {
+  name: "Opaque",
+  fingerprint: "opaque",
+  encode: ({ exit }) => Either.right(Exit.isSuccess(exit) ? exit.value : new Uint8Array(0)),
+  decode: (bytes) =>
+    Either.right({
+      exit: Exit.succeed(bytes),
+      createdAt: 0,
+      freshUntil: Infinity,
+      staleUntil: Infinity,
+      tags: [],
+      loadMillis: 0,
+      keyText: undefined
+    })
+}
+
+/** A store without a cache: bytes in and out, and nothing that gathers what is asked at once. */
+export const engine = (
+  store: Context.Context<CacheStore.CacheStore>,
+  workload: Workload<string>
+): Effect.Effect<Contender, unknown, Scope.Scope> =>
+  Effect.gen(function* () {
+    const region = yield* Context.get(store, CacheStore.CacheStore).region({ name: "engine", codec: opaque })
+    const entry = {
+      exit: Exit.succeed(new TextEncoder().encode(workload.value)),
+      createdAt: 0,
+      freshUntil: Infinity,
+      staleUntil: Infinity,
+      tags: [],
+      loadMillis: 0,
+      keyText: undefined
+    }
+    const write = (key: string) => ({ key, entry, since: undefined })
+    const contender = effectful(engineName, yield* Effect.runtime<never>(), workload, {
+      get: (key) => region.getMany([key]),
+      set: (key) => region.setMany([write(key)]),
+      getMany: (keys) => region.getMany(keys),
+      setMany: (entries) => region.setMany(entries.map(([key]) => write(key)))
+    })
+    const { get, getMany, set, setMany } = contender.runs
+    return { ...contender, runs: { get, set, getMany, setMany } as Contender["runs"] }
+  })
 
 /** A cache over a store. It decodes by its Schema; a value that is not there is none that a benchmark is about. */
 export const cache = <A, I>(

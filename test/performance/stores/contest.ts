@@ -52,7 +52,10 @@ const seed = async ({ contenders, workload: { value } }: Contest): Promise<void>
 /** An operation, and with how many keys. */
 const said = ({ workload: { size } }: Contest, operation: Operation): string => {
   const count = operation === "setMany" ? size.sets : size.gets
-  return operations[operation].replace("gets", `${count} gets`).replace("sets", `${count} sets`)
+  return operations[operation]
+    .replace("fibers", `${count} fibers`)
+    .replace("gets", `${count} gets`)
+    .replace("sets", `${count} sets`)
 }
 
 const play = async (contest: Contest, quick: boolean): Promise<Samples> => {

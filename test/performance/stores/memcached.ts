@@ -20,8 +20,11 @@ import { Item, records, texts, timeToLive } from "./workload.js"
 const names = { record: "larder, a record", text: "larder, a text" }
 
 const bounds: ReadonlyArray<Contest.Bound> = [
+  { own: Contender.engineName, operation: "get", below: 1.5, target: 1.15 },
+  { own: Contender.engineName, operation: "getMany", below: 3, target: 1.2 },
   { own: names.text, operation: "get", below: 2.7, target: 1.15 },
   { own: names.text, operation: "atOnce", below: 4.5, target: 0.5 },
+  { own: names.text, operation: "inTurns", below: 3, target: 0.5 },
   { own: names.text, operation: "getMany", below: 5.5, target: 1.2 }
 ]
 
@@ -67,6 +70,7 @@ export const memcached: Engine = {
         serial: { get: 100, set: 100 },
         contenders: [
           yield* raw(port),
+          yield* Contender.engine(store, texts()),
           yield* Contender.cache(names.text, store, Schema.String, texts()),
           yield* Contender.cache(names.record, store, Item, work),
           yield* ofMemjs(port),

@@ -64,6 +64,7 @@ export const object: Engine = {
         rounds: 20,
         contenders: [
           yield* raw(server),
+          yield* Contender.engine(store, texts(size)),
           yield* Contender.cache(names.text, store, Schema.String, texts(size)),
           yield* Contender.cache(names.record, store, Item, work),
           yield* Peers.unstorage(work, () => unstorageS3({ bucket, endpoint, region, ...S3.credentials }))

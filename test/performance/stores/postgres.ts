@@ -24,6 +24,7 @@ import { Item, records, texts } from "./workload.js"
 const names = { record: "larder, a record", text: "larder, a text" }
 
 const bounds: ReadonlyArray<Contest.Bound> = [
+  { own: Contender.engineName, operation: "get", below: 2, target: 1.5 },
   { own: names.text, operation: "get", below: 8, target: 1.5 },
   { own: names.text, operation: "atOnce", below: 1.5 }
 ]
@@ -76,6 +77,7 @@ export const postgres: Engine = {
         serial: { get: 50, set: 50 },
         contenders: [
           yield* raw(url),
+          yield* Contender.engine(store, texts()),
           yield* Contender.cache(names.text, store, Schema.String, texts()),
           yield* Contender.cache(names.record, store, Item, work),
           yield* Peers.keyv(work, () => new KeyvPostgres({ uri: url, table: "keyv", max: connections })),

@@ -27,8 +27,11 @@ const names = {
 }
 
 const bounds: ReadonlyArray<Contest.Bound> = [
+  { own: Contender.engineName, operation: "get", below: 1.3, target: 1.15 },
+  { own: Contender.engineName, operation: "getMany", below: 2, target: 1.2 },
   { own: names.text, operation: "get", below: 1.9, target: 1.15 },
   { own: names.text, operation: "atOnce", below: 2.5, target: 0.5 },
+  { own: names.text, operation: "inTurns", below: 1.5, target: 0.5 },
   { own: names.text, operation: "getMany", below: 4.6, target: 1.2 },
   { own: names.record, operation: "get", below: 2 }
 ]
@@ -82,6 +85,7 @@ export const redis: Engine = {
         serial: { get: 100, set: 100 },
         contenders: [
           yield* raw(url),
+          yield* Contender.engine(store, texts()),
           yield* Contender.cache(names.text, store, Schema.String, texts()),
           yield* Contender.cache(names.record, store, Item, work),
           yield* Peers.keyv(work, () => new KeyvRedis(url)),

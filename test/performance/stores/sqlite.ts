@@ -23,7 +23,7 @@ import type { Engine } from "./engine.js"
 import * as Peers from "./peers.js"
 import { Item, records, texts } from "./workload.js"
 
-const names = { engine: "larder, the engine", record: "larder, a record", text: "larder, a text" }
+const names = { engine: Contender.engineName, record: "larder, a record", text: "larder, a text" }
 
 const bounds: ReadonlyArray<Contest.Bound> = [
   { own: names.engine, operation: "get", below: 2.5, target: 2 },
