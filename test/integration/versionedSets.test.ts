@@ -65,9 +65,16 @@ const slot = (key: string): string => `slot/region/${slotOf(key, 256)}`
 /** Another key of the same slot: what fences one, fences the other. */
 const neighbour = Array.from({ length: 10_000 }, (_, n) => `neighbour ${n}`).find((key) => slot(key) === slot("k"))!
 
+/** A tag that nobody has had before fences loads by itself: so these have none. */
 const set = (engine: CacheStore.Engine, value: string, since?: number, key = "k"): Acting =>
   engine.setMany([
-    { key, bytes: new TextEncoder().encode(value), tags: ["t", `of ${value}`], reclaimAt: Infinity, since }
+    {
+      key,
+      bytes: new TextEncoder().encode(value),
+      tags: since === undefined ? ["t", `of ${value}`] : ["t"],
+      reclaimAt: Infinity,
+      since
+    }
   ])
 
 const read = (engine: CacheStore.Engine, key = "k") =>
@@ -187,6 +194,34 @@ for (const { isThere, items: made, name } of services) {
           // whoever raises the counter next brings nothing back
           yield* set(other, "another", undefined, "another")
           assert.isUndefined(yield* read(other))
+        }
+      }))
+
+    test("a fence that somebody raises in the midst of the claim is not lowered, though the set is given up", (items) =>
+      Effect.gen(function* () {
+        const other = engineOver(items)
+        // slot, entry, two tags and the state: others have their turn after any of them
+        for (const at of [1, 2, 3, 4]) {
+          yield* set(other, "before")
+          let since = 0
+          let claims = 0
+          const mine = engineOver({
+            ...items,
+            claim: (of, names, others, unread = 0) =>
+              Effect.gen(function* () {
+                if (++claims > 1) return yield* Effect.fail(failure("set", "given up"))
+                const first = yield* items.claim(of, names.slice(0, at), [], Math.min(unread, at))
+                yield* set(other, "theirs")
+                since = yield* epochOf(other)
+                yield* set(other, "theirs")
+                const rest = yield* items.claim(of, names.slice(at), others, Math.max(0, unread - at))
+                return { items: [...first.items, ...rest.items], found: rest.found }
+              })
+          })
+          yield* Effect.ignore(set(mine, "mine"))
+          const found = yield* read(other)
+          yield* set(other, "late", since)
+          assert.strictEqual(yield* read(other), found)
         }
       }))
 
