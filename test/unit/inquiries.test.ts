@@ -4,35 +4,38 @@ import { Cache, CacheStore } from "effect-larder"
 import { describe } from "vitest"
 
 /** A store that is far away: what it was asked for, turn by turn, and a gate that its answers wait behind. */
-const farAway = Effect.gen(function* () {
-  const rows = new Map<string, CacheStore.RowWrite>()
-  const asked: Array<ReadonlyArray<string>> = []
-  const state = { interrupted: 0, gate: yield* Deferred.make<void>() }
-  const begun = yield* Deferred.make<void>()
-  const store = yield* CacheStore.make({
-    name: "FarAway",
-    capabilities: { live: false, persistent: false, shared: true },
-    open: () =>
-      Effect.succeed<CacheStore.Engine>({
-        gathers: true,
-        getMany: (keys) =>
-          Effect.suspend(() => {
-            asked.push(keys)
-            const reading = { epoch: 0, rows: keys.map((key) => rows.get(key)) }
-            return Deferred.succeed(begun, undefined).pipe(
-              Effect.zipRight(Deferred.await(state.gate)),
-              Effect.as(reading)
-            )
-          }).pipe(Effect.onInterrupt(() => Effect.sync(() => void state.interrupted++))),
-        setMany: (all) => Effect.sync(() => all.forEach((row) => rows.set(row.key, row))),
-        deleteMany: () => Effect.succeed(0),
-        bump: () => Effect.void,
-        clear: Effect.succeed(0),
-        scan: Stream.fromIterable(rows.values())
-      })
+const storeOf = (gathers: boolean) =>
+  Effect.gen(function* () {
+    const rows = new Map<string, CacheStore.RowWrite>()
+    const asked: Array<ReadonlyArray<string>> = []
+    const state = { interrupted: 0, gate: yield* Deferred.make<void>() }
+    const begun = yield* Deferred.make<void>()
+    const store = yield* CacheStore.make({
+      name: "FarAway",
+      capabilities: { live: false, persistent: false, shared: true },
+      open: () =>
+        Effect.succeed<CacheStore.Engine>({
+          gathers,
+          getMany: (keys) =>
+            Effect.suspend(() => {
+              asked.push(keys)
+              const reading = { epoch: 0, rows: keys.map((key) => rows.get(key)) }
+              return Deferred.succeed(begun, undefined).pipe(
+                Effect.zipRight(Deferred.await(state.gate)),
+                Effect.as(reading)
+              )
+            }).pipe(Effect.onInterrupt(() => Effect.sync(() => void state.interrupted++))),
+          setMany: (all) => Effect.sync(() => all.forEach((row) => rows.set(row.key, row))),
+          deleteMany: () => Effect.succeed(0),
+          bump: () => Effect.void,
+          clear: Effect.succeed(0),
+          scan: Stream.fromIterable(rows.values())
+        })
+    })
+    return { asked, state, store, open: Deferred.succeed(state.gate, undefined), begun: Deferred.await(begun) }
   })
-  return { asked, state, store, open: Deferred.succeed(state.gate, undefined), begun: Deferred.await(begun) }
-})
+
+const farAway = storeOf(true)
 
 const lengths = (options: { readonly strict?: true } = {}) => {
   const loads: Array<string> = []
@@ -111,6 +114,26 @@ describe("gets over a store that is far away", () => {
       assert.strictEqual(yield* Fiber.join(same), 1)
       assert.deepStrictEqual(asked, [["a", "bb"], ["a"]])
       assert.deepStrictEqual(loads, ["a"])
+    })
+  )
+
+  it.scoped("of a store that is asked for one key at a time, too: who asks leaves, and another asks", () =>
+    Effect.gen(function* () {
+      const { asked, begun, open, state, store } = yield* storeOf(false)
+      const { cache: made, loads } = lengths()
+      const cache = yield* over(store, made)
+      const asking = (key: string) => Effect.fork(cache.get(key))
+      const [first, same, other] = [yield* asking("a"), yield* asking("a"), yield* asking("bb")]
+      yield* begun
+      yield* Effect.yieldNow()
+      assert.deepStrictEqual(asked, [["a"], ["bb"]])
+      yield* Fiber.interruptAll([first, other])
+      assert.strictEqual(state.interrupted, 2)
+      yield* open
+      assert.strictEqual(yield* Fiber.join(same), 1)
+      assert.deepStrictEqual(asked, [["a"], ["bb"], ["a"]])
+      assert.deepStrictEqual(loads, ["a"])
+      assert.strictEqual((yield* cache.stats).inFlight, 0)
     })
   )
 

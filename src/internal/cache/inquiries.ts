@@ -26,6 +26,8 @@ const maxLinks = 128
 type Reading<A, E> = Exit.Exit<CacheStore.Reading<A, E>, E>
 
 export interface Asker<K, A, E> {
+  /** Whether the store is asked for many at once. */
+  readonly gathers: boolean
   readonly read: (ids: ReadonlyArray<string>) => Effect.Effect<CacheStore.Reading<A, E>, E>
   /** Whether asking in this fiber is as good as in one of its own. */
   readonly mayLead: (fiber: Trip<K, A, E>["caller"]) => boolean
@@ -69,7 +71,7 @@ class Inquiry<K, A, E> implements Asking<K, A, E> {
 
   lead(flight: Flight<K, A, E>): Effect.Effect<Landing<A, E> | undefined> | undefined {
     if (flight !== this.leader) return undefined
-    return Effect.flatMap(Effect.yieldNow(), () => {
+    const led = () => {
       const asked = this.ask()
       if (asked === undefined) return Effect.succeed(flight.landing)
       const answered = (reading: Reading<A, E>) => {
@@ -80,7 +82,8 @@ class Inquiry<K, A, E> implements Asking<K, A, E> {
         onFailure: (cause) => answered(Exit.failCause(cause)),
         onSuccess: (reading) => answered(Exit.succeed(reading))
       })
-    })
+    }
+    return this.inquiries.asker.gathers ? Effect.flatMap(Effect.yieldNow(), led) : Effect.suspend(led)
   }
 
   abandon(flight: Flight<K, A, E>): void {
@@ -149,15 +152,25 @@ export class Inquiries<K, A, E> {
 
   constructor(readonly asker: Asker<K, A, E>) {}
 
-  /** `leads`: its caller waits for it as soon as it is asked for, and for nothing else. */
-  ask(trip: Trip<K, A, E>, leads: boolean): void {
-    if (this.gathering?.isOf(trip.caller) === true) return this.gathering.add(trip)
+  /**
+   * Takes a place for a flight, unless nothing would be gained: where a store is asked for one at a time, and not by the
+   * caller. `leads`: that one waits for it as soon as it is asked for, and for nothing else.
+   */
+  ask(trip: Trip<K, A, E>, leads: boolean): boolean {
+    const { gathers, mayLead } = this.asker
+    if (gathers && this.gathering?.isOf(trip.caller) === true) {
+      this.gathering.add(trip)
+      return true
+    }
+    const isLed = leads && mayLead(trip.caller)
+    if (!gathers && !isLed) return false
     const { currentDefaultServices, currentScheduler } = trip.caller
     const inquiry = new Inquiry(this, currentScheduler, currentDefaultServices)
-    this.gathering = inquiry
+    if (gathers) this.gathering = inquiry
     this.underWay.add(inquiry)
     inquiry.add(trip)
-    inquiry.beginBy(leads && this.asker.mayLead(trip.caller) ? trip.flight : undefined)
+    inquiry.beginBy(isLed ? trip.flight : undefined)
+    return true
   }
 
   /** Nobody may join it any more. */

@@ -78,6 +78,7 @@ export class Loader<K, A, E, R> {
   ) {
     this.voyages = new Voyages(definition, counters, clock, (flight) => this.detach(flight))
     this.inquiries = new Inquiries({
+      gathers: definition.region.gathers === true,
       read: (ids) => this.voyages.guard.read(ids),
       mayLead: (fiber) => hasSame(definition.context, fiber, Registry.key),
       answer: (trip, reading, place) => this.answer(trip, reading, place)
@@ -120,21 +121,19 @@ export class Loader<K, A, E, R> {
 
   /**
    * Starts a flight at once, in a fiber of its own that inherits the caller's fiber refs. A lookup that is synchronous
-   * has landed when this returns. Where a server has to be asked first, it is asked together with others.
+   * has landed when this returns. Where a store has to be asked first, that is an inquiry, mostly by the caller himself.
    */
   depart(departure: Departure<K, A, E>): Flight<K, A, E> {
     const { begun, fiber } = departure
-    const { complete, gathers, near } = this.definition.region
+    const { complete, near } = this.definition.region
     const flight = this.prepare(departure)
     const since = begun?.since ?? near?.epoch()
     const trip = new Trip(flight, fiber, this.definition.context, departure.runtime)
     flight.trip = trip
     this.flights.set(flight.id, flight)
     this.aloft.add(flight)
-    if (gathers === true && flight.kind === "fetch" && departure.since === undefined) {
-      this.inquiries.ask(trip, departure.leads === true)
-      return flight
-    }
+    const isAsking = flight.kind === "fetch" && departure.since === undefined
+    if (isAsking && this.inquiries.ask(trip, departure.leads === true)) return flight
     const body = begun?.effect ?? (complete ? this.voyages.lookup(trip) : this.voyages.journey(trip, departure.since))
     this.launch(trip, body, (exit) => {
       // a region that is all here has no journey: its fiber's Exit is the lookup's own
