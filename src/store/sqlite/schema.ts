@@ -96,7 +96,6 @@ export const raiseEpoch = "UPDATE regions SET epoch = ? WHERE id = ?"
 export const raiseFloor = "UPDATE regions SET floor = epoch WHERE id = ?"
 export const raiseEntryFloor = "UPDATE regions SET entry_floor = epoch WHERE id = ?"
 
-/** Its columns are read by their order; see engine.ts. */
 /** The columns of these two are read by their order: see `rows.contentOf`. */
 export const readOne = `SELECT r.epoch AS epoch, ${columns}
   FROM regions r LEFT JOIN entries e ON e.region = r.id AND e.key = ? AND ${valid}

@@ -20,12 +20,12 @@ import { Item, records, texts, timeToLive } from "./workload.js"
 const names = { record: "larder, a record", text: "larder, a text" }
 
 const bounds: ReadonlyArray<Contest.Bound> = [
-  { own: Contender.engineName, operation: "get", below: 1.5, target: 1.15 },
-  { own: Contender.engineName, operation: "getMany", below: 3, target: 1.2 },
-  { own: names.text, operation: "get", below: 2.7, target: 1.15 },
-  { own: names.text, operation: "atOnce", below: 4.5, target: 0.5 },
-  { own: names.text, operation: "inTurns", below: 3, target: 0.5 },
-  { own: names.text, operation: "getMany", below: 5.5, target: 1.2 }
+  { own: Contender.engineName, operation: "get", below: 1.8, target: 1.15 },
+  { own: Contender.engineName, operation: "getMany", below: 1.8, target: 1.2 },
+  { own: names.text, operation: "get", below: 2.1, target: 1.15 },
+  { own: names.text, operation: "atOnce", below: 2.3, target: 0.5 },
+  { own: names.text, operation: "inTurns", below: 1.7, target: 0.5 },
+  { own: names.text, operation: "getMany", below: 2.8, target: 1.2 }
 ]
 
 const seconds = timeToLive / 1_000

@@ -24,9 +24,9 @@ import { Item, records, texts } from "./workload.js"
 const names = { record: "larder, a record", text: "larder, a text" }
 
 const bounds: ReadonlyArray<Contest.Bound> = [
-  { own: Contender.engineName, operation: "get", below: 2, target: 1.5 },
-  { own: names.text, operation: "get", below: 8, target: 1.5 },
-  { own: names.text, operation: "atOnce", below: 1.5 }
+  { own: Contender.engineName, operation: "get", below: 3, target: 1.5 },
+  { own: names.text, operation: "get", below: 3.4, target: 1.5 },
+  { own: names.text, operation: "atOnce", below: 1 }
 ]
 
 const connections = 10

@@ -27,13 +27,13 @@ const names = {
 }
 
 const bounds: ReadonlyArray<Contest.Bound> = [
-  { own: Contender.engineName, operation: "get", below: 1.3, target: 1.15 },
-  { own: Contender.engineName, operation: "getMany", below: 2, target: 1.2 },
-  { own: names.text, operation: "get", below: 1.9, target: 1.15 },
-  { own: names.text, operation: "atOnce", below: 2.5, target: 0.5 },
-  { own: names.text, operation: "inTurns", below: 1.5, target: 0.5 },
-  { own: names.text, operation: "getMany", below: 4.6, target: 1.2 },
-  { own: names.record, operation: "get", below: 2 }
+  { own: Contender.engineName, operation: "get", below: 1.15 },
+  { own: Contender.engineName, operation: "getMany", below: 1.9, target: 1.2 },
+  { own: names.text, operation: "get", below: 1.6, target: 1.15 },
+  { own: names.text, operation: "atOnce", below: 1.9, target: 0.5 },
+  { own: names.text, operation: "inTurns", below: 1.4, target: 0.5 },
+  { own: names.text, operation: "getMany", below: 3, target: 1.2 },
+  { own: names.record, operation: "get", below: 1.7 }
 ]
 
 /** With a first tier that has everything. */
