@@ -59,6 +59,7 @@ describe("a contest of stores", () => {
           ["Maps: a get, ahead of a peer", 1],
           ["Maps: a set, ahead of a peer", 1],
           ["Maps: 2 gets at once, ahead of a peer", 1],
+          ["Maps: 2 fibers that get, ahead of a peer", 1],
           ["Maps: a batch of 4 sets, ours beside raw", 1_000],
           ["Maps: a batch of 4 sets, ahead of a peer", 1]
         ]
@@ -72,7 +73,7 @@ describe("a contest of stores", () => {
       const rows = summary[0]!.split("\n").map((row) => row.split(" | ").map((cell) => cell.replace(/^\| | \|$/g, "")))
       assert.deepStrictEqual(rows[0], [
         "Maps",
-        ...["a get", "a set", "2 gets at once", "a batch of 2 gets", "a batch of 4 sets"]
+        ...["a get", "a set", "2 gets at once", "2 fibers that get", "a batch of 2 gets", "a batch of 4 sets"]
       ])
       assert.deepStrictEqual(
         rows.slice(2).map(([name]) => name),
@@ -80,7 +81,7 @@ describe("a contest of stores", () => {
       )
       for (const cell of rows[2]!.slice(1)) assert.match(cell, /^\d+(\.\d+)? (ns|µs|ms)$/)
       for (const cell of rows[3]!.slice(1)) assert.match(cell, /^\d+\.\d\d$/)
-      assert.strictEqual(rows[4]![4], "")
+      assert.strictEqual(rows[4]![5], "")
     })
   )
 
@@ -104,7 +105,8 @@ describe("a contest of stores", () => {
     const { runs, seed } = Contender.promised("raw", "raw", records(size), given)
     await seed()
     assert.strictEqual(asked.set, size.keys)
-    for (const operation of ["get", "atOnce", "getMany", "set", "setMany"] as const) await runs[operation]!(8)
-    assert.deepStrictEqual(asked, { get: 16, getMany: 8, set: size.keys + 16 })
+    for (const operation of ["get", "atOnce", "inTurns", "getMany", "set", "setMany"] as const)
+      await runs[operation]!(8)
+    assert.deepStrictEqual(asked, { get: 24, getMany: 8, set: size.keys + 16 })
   })
 })
