@@ -211,6 +211,12 @@ export interface Region<in out A, in out E> {
    * what is far away and answers many keys in the time of one. Default: no.
    */
   readonly gathers?: boolean | undefined
+  /**
+   * Whether `getMany` looks at nothing of the fiber that it runs in but its Clock and its Tracer. Then a get may run it in
+   * its caller's fiber, which spares one of its own; otherwise a transaction that the caller is in, for example, could
+   * find its way into the store. Default: no.
+   */
+  readonly askedByCallers?: boolean | undefined
   readonly getMany: (keys: ReadonlyArray<string>) => Effect.Effect<Reading<A, E>, CacheError.StoreFailure>
   readonly setMany: (
     writes: ReadonlyArray<Write<A, E>>
@@ -386,6 +392,8 @@ export interface InspectedRow {
 export interface Engine {
   /** Optional: as `Region.gathers`. */
   readonly gathers?: boolean | undefined
+  /** Optional: as `Region.askedByCallers`. */
+  readonly askedByCallers?: boolean | undefined
   /**
    * The counter's value before reading, and a row (or `undefined`) for each key, leaving out rows whose tags were
    * bumped after they were written. With no keys: the counter alone.

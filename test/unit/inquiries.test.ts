@@ -1,10 +1,10 @@
 import { assert, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, FiberRef, Layer, Schema, Stream, Tracer } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, FiberRef, Layer, Schema, Stream, Tracer } from "effect"
 import { Cache, CacheStore } from "effect-larder"
 import { describe } from "vitest"
 
 /** A store that is far away: what it was asked for, turn by turn, and a gate that its answers wait behind. */
-const storeOf = (gathers: boolean) =>
+const storeOf = (about: Pick<CacheStore.Engine, "gathers" | "askedByCallers">) =>
   Effect.gen(function* () {
     const rows = new Map<string, CacheStore.RowWrite>()
     const asked: Array<ReadonlyArray<string>> = []
@@ -15,7 +15,7 @@ const storeOf = (gathers: boolean) =>
       capabilities: { live: false, persistent: false, shared: true },
       open: () =>
         Effect.succeed<CacheStore.Engine>({
-          gathers,
+          ...about,
           getMany: (keys) =>
             Effect.suspend(() => {
               asked.push(keys)
@@ -35,7 +35,9 @@ const storeOf = (gathers: boolean) =>
     return { asked, state, store, open: Deferred.succeed(state.gate, undefined), begun: Deferred.await(begun) }
   })
 
-const farAway = storeOf(true)
+const farAway = storeOf({ gathers: true, askedByCallers: true })
+/** One that is not to be asked by whoever has something to do with it. */
+const aloof = storeOf({ gathers: true })
 
 const lengths = (options: { readonly strict?: true } = {}) => {
   const loads: Array<string> = []
@@ -119,7 +121,7 @@ describe("gets over a store that is far away", () => {
 
   it.scoped("of a store that is asked for one key at a time, too: who asks leaves, and another asks", () =>
     Effect.gen(function* () {
-      const { asked, begun, open, state, store } = yield* storeOf(false)
+      const { asked, begun, open, state, store } = yield* storeOf({ askedByCallers: true })
       const { cache: made, loads } = lengths()
       const cache = yield* over(store, made)
       const asking = (key: string) => Effect.fork(cache.get(key))
@@ -254,15 +256,50 @@ describe("gets over a store that is far away", () => {
     })
   )
 
+  it.scoped("where no caller asks, one that leaves costs the others nothing", () =>
+    Effect.gen(function* () {
+      const { asked, begun, open, state, store } = yield* aloof
+      const { cache: made, loads } = lengths()
+      const cache = yield* over(store, made)
+      const [first, second] = [yield* Effect.fork(cache.get("a")), yield* Effect.fork(cache.get("bb"))]
+      yield* begun
+      yield* Fiber.interrupt(first)
+      assert.strictEqual(state.interrupted, 0)
+      yield* open
+      assert.strictEqual(yield* Fiber.join(second), 2)
+      assert.deepStrictEqual([asked, loads], [[["a", "bb"]], ["bb"]])
+    })
+  )
+
+  it.scoped("what a caller is in the midst of does not reach a store that does not ask for callers", () =>
+    Effect.gen(function* () {
+      class Transaction extends Context.Tag("Transaction")<Transaction, string>() {}
+      const { open, store } = yield* aloof
+      const seen: Array<boolean> = []
+      const watched: CacheStore.Service = {
+        ...store,
+        region: (options) =>
+          Effect.map(store.region(options), (region) => ({
+            ...region,
+            getMany: (keys) =>
+              Effect.flatMap(Effect.context<never>(), (context) => {
+                seen.push(context.unsafeMap.has(Transaction.key))
+                return region.getMany(keys)
+              })
+          }))
+      }
+      const { cache: made } = lengths()
+      const cache = yield* over(watched, made)
+      yield* open
+      assert.strictEqual(yield* Effect.provideService(cache.get("a"), Transaction, "open"), 1)
+      assert.deepStrictEqual(seen, [false])
+    })
+  )
+
   it.scoped("a cache that ends takes back what is asked in a fiber of its own", () =>
     Effect.gen(function* () {
-      const { begun, state, store } = yield* farAway
-      const made = Cache.make("lengths", {
-        key: Schema.String,
-        success: Schema.Number,
-        waitFresh: "1 minute",
-        lookup: (key) => Effect.succeed(key.length)
-      })
+      const { begun, state, store } = yield* aloof
+      const { cache: made } = lengths()
       const fiber = yield* Effect.scoped(
         Effect.gen(function* () {
           const cache = yield* over(store, made)

@@ -152,6 +152,7 @@ export const make = <A, E>(name: string, parts: ReadonlyArray<Region<A, E>>, pla
     complete: false,
     tiers: parts.reduce((all, { tiers }) => all + tiers, 0),
     gathers: parts.some(({ gathers }) => gathers === true),
+    askedByCallers: parts.every(({ askedByCallers }) => askedByCallers === true),
     getMany,
     setMany: (writes) => turns.run(keysOf(writes), setMany(writes)),
     deleteMany: (keys) =>

@@ -161,6 +161,7 @@ export const make = <A, E>(options: ByteRegionOptions<A, E>): CacheStore.Region<
     complete: false,
     tiers: 1,
     gathers: engine.gathers,
+    askedByCallers: engine.askedByCallers,
     getMany: (keys) => observed(options, "get", keys, (fiber) => getMany(options, keys, steady.now(fiber))),
     setMany: (writes) => {
       const keys = writes.map(({ key }) => key)

@@ -91,6 +91,7 @@ export const make = <A, E>(
     complete: false,
     tiers: Math.max(first.tiers, second.tiers),
     gathers: first.gathers,
+    askedByCallers: first.askedByCallers === true && second.askedByCallers === true,
     getMany: (keys) =>
       Effect.matchEffect(first.getMany(keys), {
         onSuccess: (reading) => Effect.succeed({ ...reading, epoch: [reading.epoch, noEpoch] }),

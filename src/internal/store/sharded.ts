@@ -90,6 +90,7 @@ export const make = <A, E>(
     complete: false,
     tiers: Math.max(...shards.map(({ tiers }) => tiers)),
     gathers: shards.some(({ gathers }) => gathers === true),
+    askedByCallers: shards.every(({ askedByCallers }) => askedByCallers === true),
     // one key, the commonest of all, is asked for without ado
     getMany: (keys) => {
       if (keys.length !== 1) return getMany(keys)

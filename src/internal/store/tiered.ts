@@ -140,6 +140,7 @@ export const make = <A, E>(
     complete: false,
     tiers: near.tiers + far.tiers,
     gathers: near.gathers === true || far.gathers === true,
+    askedByCallers: near.askedByCallers === true && far.askedByCallers === true,
     getMany: (keys) => getMany(tiers, keys),
     setMany: (writes) => setMany(tiers, writes),
     deleteMany: (keys) => both(far.deleteMany(keys), near.deleteMany(keys), Math.max),

@@ -226,6 +226,8 @@ export const make = (
     const engine: FileEngine = {
       reclaim: Effect.flatMap(steadyMillis, (now) => region.reclaim(now)),
 
+      askedByCallers: true,
+
       getMany: (keys) =>
         Effect.suspend(() => {
           const epoch = epochs.now

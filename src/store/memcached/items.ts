@@ -189,6 +189,7 @@ export const make = (options: Options): Items => {
   return {
     // in one packet over one connection
     ordered: true,
+    askedByCallers: true,
     read: (operation, names) => limited(operation, () => shelf.read(names)),
     claim: (operation, names, others, unread = 0) => limited(operation, () => shelf.claim(names, others, unread)),
     replace: (operation, items) =>

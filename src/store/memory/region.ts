@@ -310,6 +310,7 @@ export const toRegion = <A, E>(store: string, name: string, view: MemoryRegion<A
     near: view,
     complete: true,
     tiers: 1,
+    askedByCallers: true,
     getMany: (keys) =>
       live((now) => ({
         epoch: view.epoch(),

@@ -112,6 +112,7 @@ export const make = (options: Options): Items => {
   return {
     // one request for each item
     ordered: false,
+    askedByCallers: true,
     read: (operation, names) => limited(operation, () => read(names)),
     claim: (operation, names, others) =>
       limited(operation, async () => {

@@ -113,6 +113,7 @@ export const make = (
 
     const engine: CacheStore.Engine = {
       gathers: true,
+      askedByCallers: true,
 
       getMany: (keys) =>
         keys.length === 0

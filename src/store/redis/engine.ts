@@ -165,6 +165,7 @@ export const make = (
 
     return {
       gathers: true,
+      askedByCallers: true,
 
       getMany: (keys) => limited("get", () => read(region, keys)),
 

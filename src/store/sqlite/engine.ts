@@ -81,6 +81,8 @@ const engine = (
   const epochs = Epochs.make(connection, region)
 
   return {
+    askedByCallers: true,
+
     getMany: reader(connection, region, mark),
 
     setMany: Writes.make(connection, region, mark, epochs, keep),

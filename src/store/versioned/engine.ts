@@ -323,6 +323,7 @@ class Region {
   get engine(): CacheStore.Engine {
     return {
       gathers: true,
+      askedByCallers: this.options.items.askedByCallers,
       getMany: (keys) => this.read(keys),
       setMany: (rows) => this.writes.ask(rows),
       deleteMany: (keys) => this.delete([...new Set(keys)]),

@@ -41,6 +41,8 @@ export interface Items {
    * may be in any order.
    */
   readonly ordered: boolean
+  /** As `CacheStore.Region.askedByCallers`, of `read`. */
+  readonly askedByCallers?: boolean
   /** What there is under the names; the first of them is read before any other one. */
   readonly read: (
     operation: string,
