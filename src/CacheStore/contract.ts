@@ -214,7 +214,8 @@ export interface Region<in out A, in out E> {
   /**
    * Whether `getMany` looks at nothing of the fiber that it runs in but its Clock and its Tracer. Then a get may run it in
    * its caller's fiber, which spares one of its own; otherwise a transaction that the caller is in, for example, could
-   * find its way into the store. Default: no.
+   * find its way into the store. It has to end by itself: a cache that is closed does not interrupt its callers.
+   * Default: no.
    */
   readonly askedByCallers?: boolean | undefined
   readonly getMany: (keys: ReadonlyArray<string>) => Effect.Effect<Reading<A, E>, CacheError.StoreFailure>

@@ -105,7 +105,7 @@ interface Texts {
 }
 
 /** Of most entries. */
-const noTexts: Texts = { keyText: undefined, tags: [], next: fixedSize }
+const noTexts: Texts = { keyText: undefined, tags: Object.freeze([]), next: fixedSize }
 
 /** The key text and the tags. */
 const readTexts = (view: DataView, bytes: Uint8Array, end: number): Texts | string => {

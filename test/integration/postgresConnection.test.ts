@@ -3,9 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import type { CacheError } from "effect-larder"
 import * as PostgresStore from "effect-larder/PostgresStore"
 import { Duration, Effect, Exit, Fiber, Redacted, Scope } from "effect"
+import { EventEmitter } from "node:events"
 import * as fs from "node:fs"
 import * as net from "node:net"
 import * as path from "node:path"
+import Pg from "pg"
 import { afterAll, beforeAll } from "vitest"
 import * as Arrays from "../../src/store/postgres/arrays.js"
 import * as Connection from "../../src/store/postgres/connection.js"
@@ -16,6 +18,52 @@ import * as Postgres from "../fixtures/servers/postgres.js"
 import type * as Server from "../fixtures/servers/process.js"
 import { folder } from "../fixtures/sqlite/common.js"
 import { refused } from "../fixtures/sqlite/lives.js"
+
+describe("a pool that is closed", () => {
+  it.live("runs nothing on a connection that is made only then", () =>
+    Effect.gen(function* () {
+      const ran: Array<string> = []
+      const late: Array<() => void> = []
+      /** As much of a client as the pool asks for; it connects when it is told to. */
+      class Client extends EventEmitter {
+        readonly connection = { stream: { destroy: () => {} } }
+        connect(connected: () => void) {
+          late.push(connected)
+        }
+        query({ text }: Pg.QueryConfig, ended: (error: null, result: unknown) => void) {
+          ran.push(text)
+          ended(null, { rows: [] })
+        }
+        end(ended?: () => void) {
+          ended?.()
+        }
+      }
+      class Driver extends Pg.Pool {
+        constructor(options: Pg.PoolConfig) {
+          super({ ...options, Client: Client as unknown as new () => Pg.ClientBase })
+        }
+      }
+      const scope = yield* Scope.make()
+      const options = {
+        url: "postgres://nobody@nowhere/nothing",
+        maxConnections: 1,
+        connectMillis: 5_000,
+        prepared: true
+      }
+      const pool = yield* Scope.extend(Pool.make(Driver, options), scope)
+      const running = pool.run({ text: "SELECT 1" }, { giveUp: undefined }).then(
+        () => "done",
+        (cause: unknown) => String(cause)
+      )
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(yield* Effect.promise(() => running), "Error: Connection terminated")
+      assert.strictEqual(late.length, 1)
+      for (const connected of late) connected()
+      yield* Effect.promise(() => new Promise(setImmediate))
+      assert.deepStrictEqual(ran, [])
+    })
+  )
+})
 
 describe.skipIf(!Postgres.isThere)("connections of PostgresStore", () => {
   const scope = Effect.runSync(Scope.make())

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { CacheError, CacheStore, MemoryStore } from "effect-larder"
+import { Cache, CacheError, CacheStore, MemoryStore } from "effect-larder"
 import { FaultyStore } from "effect-larder/testing"
-import { Effect, Fiber, Layer, Schedule, TestClock } from "effect"
+import { Effect, Fiber, Layer, Schedule, Schema, TestClock } from "effect"
 
 const failing = (transient: boolean) =>
   new CacheError.StoreError({ store: "test", operation: "get", transient, reason: "reset", hint: "wait" })
@@ -76,6 +76,22 @@ describe("CacheStore.timeout", () => {
       const error = yield* Fiber.join(call)
       assert.instanceOf(error, CacheError.StoreTimeout)
       assert.deepInclude(error, { store: "MemoryStore", operation: "get", millis: 50 })
+    }).pipe(Effect.provide(under((layer) => layer.pipe(CacheStore.timeout("50 millis")))))
+  )
+
+  it.scoped("also what is not to be interrupted by those who wait: a value that cannot be written is served", () =>
+    Effect.gen(function* () {
+      const faults = yield* FaultyStore.Faults
+      const cache = yield* Cache.make("lengths", {
+        key: Schema.String,
+        success: Schema.Number,
+        lookup: (key) => Effect.succeed(key.length)
+      })
+      yield* faults.break({ _tag: "Hang" }, "set")
+      const get = yield* Effect.fork(cache.get("abc"))
+      yield* TestClock.adjust("50 millis")
+      assert.strictEqual(yield* Fiber.join(get), 3)
+      assert.strictEqual((yield* cache.stats).storeFailures, 1)
     }).pipe(Effect.provide(under((layer) => layer.pipe(CacheStore.timeout("50 millis")))))
   )
 

@@ -1,6 +1,19 @@
 import { assert, it } from "@effect/vitest"
-import { Cause, Context, Deferred, Effect, Exit, Fiber, FiberRef, Layer, Schema, Stream, Tracer } from "effect"
-import { Cache, CacheStore } from "effect-larder"
+import {
+  Cause,
+  Context,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  FiberRef,
+  Layer,
+  Schema,
+  Stream,
+  TestClock,
+  Tracer
+} from "effect"
+import { Cache, CacheError, CacheStore } from "effect-larder"
 import { describe } from "vitest"
 
 /** A store that is far away: what it was asked for, turn by turn, and a gate that its answers wait behind. */
@@ -116,6 +129,42 @@ describe("gets over a store that is far away", () => {
       assert.strictEqual(yield* Fiber.join(same), 1)
       assert.deepStrictEqual(asked, [["a", "bb"], ["a"]])
       assert.deepStrictEqual(loads, ["a"])
+    })
+  )
+
+  it.scoped("one who is after the leader's own key leaves, and nothing is asked twice", () =>
+    Effect.gen(function* () {
+      const { asked, begun, open, state, store } = yield* farAway
+      const { cache: made } = lengths()
+      const cache = yield* over(store, made)
+      const [first, same] = [yield* Effect.fork(cache.get("a")), yield* Effect.fork(cache.get("a"))]
+      yield* begun
+      yield* Fiber.interrupt(same)
+      yield* open
+      assert.strictEqual(yield* Fiber.join(first), 1)
+      yield* Effect.yieldNow()
+      assert.deepStrictEqual([asked, state.interrupted], [[["a"]], 0])
+    })
+  )
+
+  it.scoped("who may not be interrupted asks for nothing himself: a limit ends what does not answer", () =>
+    Effect.gen(function* () {
+      const { asked, store } = yield* farAway
+      const onTimeout = () => new CacheError.StoreTimeout({ store: "FarAway", operation: "get", millis: 50 })
+      const limited: CacheStore.Service = {
+        ...store,
+        region: (options) =>
+          Effect.map(store.region(options), (region) => ({
+            ...region,
+            getMany: (keys) => Effect.timeoutFail(region.getMany(keys), { duration: "50 millis", onTimeout })
+          }))
+      }
+      const { cache: made, loads } = lengths()
+      const cache = yield* over(limited, made)
+      const getting = yield* Effect.fork(Effect.uninterruptible(cache.get("a")))
+      yield* TestClock.adjust("50 millis")
+      assert.strictEqual(yield* Fiber.join(getting), 1)
+      assert.deepStrictEqual([asked, loads], [[["a"]], ["a"]])
     })
   )
 

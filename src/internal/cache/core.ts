@@ -265,7 +265,7 @@ export class Core<K, A, E, R> extends NearHits<K, A, E, R> implements Target<K, 
       // waiting cannot fail: it was interrupted
       onFailure: (cause) => {
         forget()
-        const { asking } = flight
+        const asking = owner ? flight.asking : undefined
         return Effect.zipRight(
           this.leave(place),
           Effect.suspend(() => (asking?.abandon(flight), Effect.failCause(cause)))

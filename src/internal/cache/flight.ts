@@ -1,8 +1,8 @@
 /**
  * One load in the air, and those who wait for it.
  *
- * A flight belongs to its cache, never to the caller who happened to ask first: it runs in a fiber of its own, and
- * callers come and go. When the last of them leaves, and the cache has not taken the flight over for itself, it is
+ * A flight belongs to its cache, never to the caller who happened to ask first: it loads in a fiber of its own, and callers
+ * come and go. What it asks stores before that is told in inquiries.ts. When the last of them leaves, and the cache has not taken the flight over for itself, it is
  * interrupted. A flight lands exactly once; what it brings is the same for all who wait.
  */
 import * as Effect from "effect/Effect"
@@ -50,8 +50,8 @@ export interface Asking<K, A, E> {
 
 const nothing = (): void => {}
 
-/** Spans of waiters that a load is linked to: enough to follow, bounded for a key that thousands wait for. */
-const maxLinks = 128
+/** Spans of others that a load, or a reading, is linked to: enough to follow, bounded for a key that thousands wait for. */
+export const maxLinks = 128
 
 export class Flight<K, A, E> implements Load<K, A, E> {
   /** The fiber, once it has proved not to end at once. */

@@ -1,10 +1,10 @@
 /**
- * What a store is asked for in one turn of the scheduler: once, for all who ask.
+ * What a store is asked for before anything is loaded.
  *
  * A server tells a hundred keys in little more time than one, and most of what asking costs in this process is the same
  * for both. So a flight that has to ask a server first has no fiber until that has answered: it takes its place in an
- * inquiry, and at the end of the turn the store is asked for the keys of all of them. What the answer means is each
- * flight's own affair.
+ * inquiry, and at the end of the scheduler's turn the store is asked for the keys of all of them, once. Of a store that is
+ * not far away each key is asked for by itself, and at once. What the answer means is each flight's own affair.
  *
  * Whoever came first and has nothing to do but to wait *leads*: he asks in his own fiber, for a fiber of its own costs as
  * much as a server on the same machine does. If he leaves, those who are left are asked for anew.
@@ -17,11 +17,8 @@ import * as Runtime from "effect/Runtime"
 import type * as Scheduler from "effect/Scheduler"
 import type * as CacheStore from "../../CacheStore.js"
 import { handled } from "../handled.js"
-import type { Asking, Flight, Landing } from "./flight.js"
+import { type Asking, type Flight, type Landing, maxLinks } from "./flight.js"
 import type { Trip } from "./trip.js"
-
-/** Spans of others that the store's span is linked to: enough to follow. */
-const maxLinks = 128
 
 type Reading<A, E> = Exit.Exit<CacheStore.Reading<A, E>, E>
 
@@ -30,7 +27,7 @@ export interface Asker<K, A, E> {
   readonly gathers: boolean
   readonly read: (ids: ReadonlyArray<string>) => Effect.Effect<CacheStore.Reading<A, E>, E>
   /** Whether asking in this fiber is as good as in one of its own. */
-  readonly mayLead: (fiber: Trip<K, A, E>["caller"]) => boolean
+  readonly isAskedByCallers: (fiber: Trip<K, A, E>["caller"]) => boolean
   /** Told once of each flight that has not been withdrawn: the reading and its place there, or why there is none. */
   readonly answer: (trip: Trip<K, A, E>, reading: Reading<A, E>, place: number) => void
 }
@@ -83,7 +80,7 @@ class Inquiry<K, A, E> implements Asking<K, A, E> {
         onSuccess: (reading) => answered(Exit.succeed(reading))
       })
     }
-    return this.inquiries.asker.gathers ? Effect.flatMap(Effect.yieldNow(), led) : Effect.suspend(led)
+    return this.inquiries.asker.gathers ? Effect.flatMap(Effect.yieldNow({ priority: 0 }), led) : Effect.suspend(led)
   }
 
   abandon(flight: Flight<K, A, E>): void {
@@ -157,12 +154,12 @@ export class Inquiries<K, A, E> {
    * caller. `leads`: that one waits for it as soon as it is asked for, and for nothing else.
    */
   ask(trip: Trip<K, A, E>, leads: boolean): boolean {
-    const { gathers, mayLead } = this.asker
+    const { gathers, isAskedByCallers } = this.asker
     if (gathers && this.gathering?.isOf(trip.caller) === true) {
       this.gathering.add(trip)
       return true
     }
-    const isLed = leads && mayLead(trip.caller)
+    const isLed = leads && isAskedByCallers(trip.caller)
     if (!gathers && !isLed) return false
     const { currentDefaultServices, currentScheduler } = trip.caller
     const inquiry = new Inquiry(this, currentScheduler, currentDefaultServices)

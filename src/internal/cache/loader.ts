@@ -80,7 +80,8 @@ export class Loader<K, A, E, R> {
     this.inquiries = new Inquiries({
       gathers: definition.region.gathers === true,
       read: (ids) => this.voyages.guard.read(ids),
-      mayLead: (fiber) => definition.region.askedByCallers === true && hasSame(definition.context, fiber, Registry.key),
+      isAskedByCallers: (fiber) =>
+        definition.region.askedByCallers === true && hasSame(definition.context, fiber, Registry.key),
       answer: (trip, reading, place) => this.answer(trip, reading, place)
     })
   }

@@ -34,9 +34,12 @@ const called = <X>(begin: (resume: (value: X) => void) => () => void) => {
   }
 }
 
-/** Whether a get has nothing else to do than to wait for its flight, however long that takes. */
-export const mayLead = ({ isSingle, settings: { waitFresh, waitStale } }: Call): boolean =>
-  isSingle === true && waitFresh === Infinity && waitStale === Infinity
+/**
+ * Whether a get has nothing else to do than to wait for its flight, however long that takes. One that may not be
+ * interrupted asks for nothing itself: what a limit is to end has to be.
+ */
+export const mayLead = ({ isSingle, restore, settings: { waitFresh, waitStale } }: Call): boolean =>
+  isSingle === true && waitFresh === Infinity && waitStale === Infinity && restore === Effect.interruptible
 
 /** A wait is counted from the call, whatever the call has waited for before. */
 export const waitFor = <K, A, E>(

@@ -36,10 +36,13 @@ export const aroundStore = (service: CacheStore.Service, around: Around): CacheS
   region: (options) => Effect.map(around("open", service.region(options)), (region) => aroundRegion(region, around))
 })
 
-/** The same store, each of whose operations, opening a region included, has so many milliseconds. */
+/**
+ * The same store, each of whose operations, opening a region included, has so many milliseconds. Its limit may interrupt
+ * it, whether or not he may be who waits for it.
+ */
 export const limited = (service: CacheStore.Service, millis: number): CacheStore.Service =>
   aroundStore(service, (operation, effect) =>
-    Effect.timeoutFail(effect, {
+    Effect.timeoutFail(Effect.interruptible(effect), {
       duration: millis,
       onTimeout: () => new CacheError.StoreTimeout({ store: service.name, operation, millis })
     })

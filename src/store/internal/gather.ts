@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
 import { handled } from "../../internal/handled.js"
 import { runtimeOf } from "../../internal/inherit.js"
+import type { Attempt } from "./limited.js"
 
 interface Seat<Ask, A, E> {
   readonly ask: Ask
@@ -43,23 +44,33 @@ export class Gather<Ask, A, E> {
   }
 }
 
-/** The same of what answers with Promises, which needs no fiber. */
+interface Gathered<Ask, A> {
+  readonly asks: Array<Ask>
+  readonly attempt: Attempt
+  readonly answers: Promise<ReadonlyArray<A>>
+}
+
+/** The same of what answers with Promises, which needs no fiber. Whose time is over gives up for all: it was theirs, too. */
 export class GatherCalls<Ask, A> {
-  private asks: Array<Ask> | undefined
-  private answers: Promise<ReadonlyArray<A>> | undefined
+  private gathered: Gathered<Ask, A> | undefined
 
-  constructor(private readonly run: (asks: ReadonlyArray<Ask>) => Promise<ReadonlyArray<A>>) {}
+  constructor(private readonly run: (asks: ReadonlyArray<Ask>, attempt: Attempt) => Promise<ReadonlyArray<A>>) {}
 
-  async ask(ask: Ask): Promise<A> {
-    if (this.asks === undefined) {
-      const asks: Array<Ask> = (this.asks = [])
-      // behind all that is to be run already: it may ask, too
-      this.answers = Promise.resolve().then(() => {
-        this.asks = undefined
-        return this.run(asks)
-      })
-    }
-    const place = this.asks.push(ask) - 1
-    return (await this.answers!)[place]!
+  async ask(ask: Ask, own: Attempt): Promise<A> {
+    const { answers, asks, attempt } = (this.gathered ??= this.begin())
+    own.giveUp = () => attempt.giveUp?.()
+    const place = asks.push(ask) - 1
+    return (await answers)[place]!
+  }
+
+  private begin(): Gathered<Ask, A> {
+    const asks: Array<Ask> = []
+    const attempt: Attempt = { giveUp: undefined }
+    // behind all that is to be run already: it may ask, too
+    const answers = Promise.resolve().then(() => {
+      this.gathered = undefined
+      return this.run(asks, attempt)
+    })
+    return { asks, attempt, answers }
   }
 }

@@ -60,7 +60,13 @@ export class Connection {
     private readonly lost: (connection: Connection) => void
   ) {
     const parser = new Protocol.Parser((answer) => this.heard(answer))
-    socket.on("data", (part: Buffer) => parser.push(part))
+    socket.on("data", (part: Buffer) => {
+      try {
+        parser.push(part)
+      } catch (error) {
+        this.end(new Offline(error instanceof Error ? error.message : String(error)))
+      }
+    })
     socket.on("error", (error) => this.end(error))
     socket.on("close", () => this.end(new Offline("the connection was lost")))
     // a connection that nobody uses keeps no program alive

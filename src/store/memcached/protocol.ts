@@ -105,7 +105,9 @@ export class Parser {
     }
     const after = flags.indexOf(" ")
     this.head = { word, flags: after < 0 ? "" : flags.slice(after + 1), value: undefined }
-    this.wanted = Number(after < 0 ? flags : flags.slice(0, after)) + 2
+    const size = after < 0 ? flags : flags.slice(0, after)
+    if (!/^\d+$/.test(size)) throw new Error(`the server said nothing that is understood: ${text}`)
+    this.wanted = Number(size) + 2
     return end + 1
   }
 

@@ -19,6 +19,13 @@ export interface Connection {
     sql: string,
     parameters: ReadonlyArray<unknown>
   ) => Effect.Effect<ReadonlyArray<Pool.Columns>, CacheError.StoreFailure>
+  /** The same as a Promise, in an operation that is run with `limited`. */
+  readonly send: (
+    sql: string,
+    parameters: ReadonlyArray<unknown>,
+    attempt: Limited.Attempt
+  ) => Promise<ReadonlyArray<Pool.Columns>>
+  readonly limited: Limited.Limited
   /** Whether the server keeps the plan of each. */
   readonly prepared: boolean
 }
@@ -97,11 +104,12 @@ export const open = (options: Options): Effect.Effect<Connection, CacheError.Sto
       statements.set(sql, made)
       return made
     }
+    const send: Connection["send"] = (sql, parameters, attempt) =>
+      pool.run({ ...statementOf(sql), values: parameters as Array<unknown> }, attempt)
     return {
+      limited,
       prepared,
-      run: (operation, sql, parameters) =>
-        limited(operation, (attempt) =>
-          pool.run({ ...statementOf(sql), values: parameters as Array<unknown> }, attempt)
-        )
+      send,
+      run: (operation, sql, parameters) => limited(operation, (attempt) => send(sql, parameters, attempt))
     }
   })

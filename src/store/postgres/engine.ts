@@ -7,7 +7,7 @@ import { createHash } from "node:crypto"
 import type * as CacheError from "../../CacheError.js"
 import type * as CacheStore from "../../CacheStore.js"
 import { steadyMillis } from "../../internal/steady.js"
-import { Gather } from "../internal/gather.js"
+import { GatherCalls } from "../internal/gather.js"
 import { lastOfEach } from "../internal/lastOfEach.js"
 import { slotOf } from "../internal/slots.js"
 import * as Arrays from "./arrays.js"
@@ -63,7 +63,7 @@ export const regions = ({ run }: Connection): Effect.Effect<ReadonlyArray<string
   Effect.map(run("regions", Schema.listRegions, []), (rows) => rows.map((row) => decodeText(String(row["name"]))))
 
 export const make = (
-  { prepared, run }: Connection,
+  { limited, prepared, run, send }: Connection,
   name: string
 ): Effect.Effect<CacheStore.Engine, CacheError.StoreFailure> =>
   Effect.gen(function* () {
@@ -93,22 +93,21 @@ export const make = (
         return { epoch: numberIn(rows, "epoch"), rows: keys.map((key) => byKey.get(key)) }
       })
 
-    const writes = new Gather((asks: ReadonlyArray<ReadonlyArray<CacheStore.RowWrite>>) => {
+    const writes = new GatherCalls(async (asks: ReadonlyArray<ReadonlyArray<CacheStore.RowWrite>>, attempt) => {
       const all = lastOfEach(asks.flat())
       written += all.length
-      return Effect.as(
-        run("set", Schema.set, [
-          region,
-          Arrays.bytea(all.map(({ key }) => digestOf(key))),
-          Arrays.text(all.map(({ key }) => encodeText(key))),
-          Arrays.bigint(all.map(({ since }) => since ?? null)),
-          Arrays.integer(all.map(({ key }) => slotOf(key, Schema.slots))),
-          Arrays.double(all.map(({ reclaimAt }) => reclaimAt)),
-          Arrays.jsonb(all.map(({ tags }) => (tags.length === 0 ? null : JSON.stringify(tags.map(encodeText))))),
-          Arrays.bytea(all.map(({ bytes }) => bytes))
-        ]),
-        asks.map(() => undefined)
-      )
+      const parameters = [
+        region,
+        Arrays.bytea(all.map(({ key }) => digestOf(key))),
+        Arrays.text(all.map(({ key }) => encodeText(key))),
+        Arrays.bigint(all.map(({ since }) => since ?? null)),
+        Arrays.integer(all.map(({ key }) => slotOf(key, Schema.slots))),
+        Arrays.double(all.map(({ reclaimAt }) => reclaimAt)),
+        Arrays.jsonb(all.map(({ tags }) => (tags.length === 0 ? null : JSON.stringify(tags.map(encodeText))))),
+        Arrays.bytea(all.map(({ bytes }) => bytes))
+      ]
+      await send(Schema.set, parameters, attempt)
+      return asks
     })
 
     const engine: CacheStore.Engine = {
@@ -122,7 +121,7 @@ export const make = (
 
       setMany: (rows) =>
         Effect.zipRight(
-          writes.ask(rows),
+          limited("set", (attempt) => writes.ask(rows, attempt)),
           // room is made now and then; that it could not be is no reason to say that nothing was written
           Effect.suspend(() => (written < reclaimAfter ? Effect.void : Effect.ignore(reclaim)))
         ),

@@ -104,7 +104,8 @@ export const make = (
       Effect.promise(leave).pipe(
         Effect.interruptible,
         Effect.timeoutOption(farewell),
-        // a server that does not take its leave keeps no process alive; and the driver forgets who waits in its queue
+        // a server that does not take its leave keeps no process alive; and the driver forgets who waits in its queue. One
+        // that is being connected to is left alone until it is, or that has taken too long
         Effect.zipRight(
           Effect.sync(() => {
             for (const client of open) client.connection.stream.destroy()
@@ -125,13 +126,14 @@ export const make = (
             giveBack = undefined
           }
           const refuse = (cause: unknown) => {
+            isOver = true
             waiting.delete(refuse)
             reject(cause)
           }
           pool.connect((refused, client, release) => {
             if (client === undefined) return refuse(refused)
             waiting.delete(refuse)
-            if (isOver) return release()
+            if (isOver) return release(pool.ending)
             giveBack = release
             client.query(statement, (failed: Error | null, result) => {
               if (giveBack === undefined) return

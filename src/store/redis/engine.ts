@@ -15,7 +15,7 @@ import type { Limited } from "../internal/limited.js"
 import { slotOf } from "../internal/slots.js"
 import type { Client } from "./client.js"
 import { Incarnations } from "../internal/incarnations.js"
-import { type Region, read } from "./reads.js"
+import { LastState, type Region, read } from "./reads.js"
 import { decodeRow, decodeText, encodeRow, encodeText, namesOf, ownOf, patternOf, regionOf } from "./rows.js"
 import * as Scripts from "./scripts.js"
 
@@ -121,6 +121,7 @@ export const make = (
       names,
       mark: marker(name),
       incarnations: new Incarnations(),
+      lastState: new LastState(),
       fresh: () => `${life}${(begun++).toString(36)}`
     }
     const own = ownOf(names)
@@ -172,7 +173,7 @@ export const make = (
       setMany: (rows) =>
         Effect.flatMap(steadyMillis, (now) => {
           const asked = rows.map((row) => ({ row, life: lifeText(row.reclaimAt, now) }))
-          return Effect.asVoid(limited("set", () => writes.ask(asked)))
+          return Effect.asVoid(limited("set", (attempt) => writes.ask(asked, attempt)))
         }),
 
       deleteMany: (keys) =>

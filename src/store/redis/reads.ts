@@ -22,6 +22,7 @@ export interface Region {
   readonly names: Names
   readonly mark: Marker
   readonly incarnations: Incarnations
+  readonly lastState: LastState
   /** Makes the name of an incarnation that there was never before. */
   readonly fresh: () => string
 }
@@ -59,18 +60,20 @@ const readingOf = ({ incarnations }: Region, { epoch, incarnation, rows }: Found
   return { epoch: number, rows: rows.map((one) => (number === unknown ? undefined : one?.row)) }
 }
 
-/** What the state was read as the last time: it changes with an invalidation only. */
-let lastText = ""
-let lastState: State | undefined
+/** What a region's state was read as the last time: it changes with what is set, deleted or invalidated only. */
+export class LastState {
+  private text = ""
+  private state: State | undefined
 
-const stateOf = (told: Buffer | null | undefined): State | undefined => {
-  if (!told) return undefined
-  const text = told.toString("latin1")
-  if (text !== lastText) {
-    lastState = stateIn(text)
-    lastText = text
+  of(told: Buffer | null | undefined): State | undefined {
+    if (!told) return undefined
+    const text = told.toString("latin1")
+    if (text !== this.text) {
+      this.state = stateIn(text)
+      this.text = text
+    }
+    return this.state
   }
-  return lastState
 }
 
 /**
@@ -78,11 +81,11 @@ const stateOf = (told: Buffer | null | undefined): State | undefined => {
  * alone was forgotten has it told again.
  */
 export const read = async (region: Region, keys: ReadonlyArray<string>, isAgain = false): Promise<Reading> => {
-  const { client, fresh, mark, names } = region
+  const { client, fresh, lastState, mark, names } = region
   const command = ["MGET", names.state]
   for (const key of keys) command.push(names.entries + encodeText(key))
   const answer = (await client.sendForBytes(command)) as ReadonlyArray<Buffer | null>
-  const state = stateOf(answer[0])
+  const state = lastState.of(answer[0])
   if (state === undefined) {
     if (isAgain) return { epoch: unknown, rows: keys.map(() => undefined) }
     await client.run(Scripts.open, ownOf(names), [fresh()])
@@ -94,8 +97,8 @@ export const read = async (region: Region, keys: ReadonlyArray<string>, isAgain 
     const value = answer[index + 1]
     const one = value ? decodeRow(mark, key, value) : undefined
     // an epoch that is yet to come was never written here
-    if (one === undefined || one.incarnation !== incarnation || one.epoch < oldest || one.epoch > epoch)
-      return undefined
+    const isOurs = one !== undefined && one.incarnation === incarnation && one.epoch >= oldest && one.epoch <= epoch
+    if (!isOurs) return undefined
     if (one.row.tags.length > 0 && one.epoch < lastBump) doubtful.push(one)
     return one
   })

@@ -111,10 +111,13 @@ export const decodeRow = (mark: Marker, key: string, found: Buffer): FoundRow | 
   const markAt = head.indexOf(" ", sizeAt) + 1
   const until = head.substring(untilAt, sizeAt - 1)
   const start = end + 1 + Number(head.substring(sizeAt, markAt - 1))
-  const list = start === end + 1 ? "" : found.toString("utf8", end + 1, start)
+  const list = start > end + 1 ? found.toString("utf8", end + 1, start) : ""
   const tags = tagsIn(list)
   const isWhole =
-    tags !== undefined && start <= found.length && String(mark(key, 0, until + list)) === head.substring(markAt)
+    tags !== undefined &&
+    start > end &&
+    start <= found.length &&
+    String(mark(key, 0, until + list)) === head.substring(markAt)
   return {
     incarnation: head.substring(0, epochAt - 1),
     epoch: Number(head.substring(epochAt, untilAt - 1)),

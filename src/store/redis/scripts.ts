@@ -181,8 +181,8 @@ return count
 `)
 
 /**
- * Tells the incarnation and the counter, and of some entries whether their tags are good still, as 1 or 0. KEYS: none. ARGV: a fresh incarnation, then for
- * each entry: incarnation, epoch, the number of its tags, the tags.
+ * Tells the incarnation and the counter, and of some entries whether their tags are good still, as 1 or 0. KEYS: none.
+ * ARGV: a fresh incarnation, then for each entry: incarnation, epoch, the number of its tags, the tags.
  */
 export const judge = script(`
 local s = open(ARGV[1])

@@ -6,7 +6,10 @@ import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type * as CacheError from "../../CacheError.js"
 
-/** Tells one writing of an item from all others; what it is made of is the service's own business. */
+/**
+ * Tells one writing of an item from all others; what it is made of is the service's own business. Where it is made of the
+ * bytes, writing the same once more is no other writing, which is as good: it has the same epoch.
+ */
 export type Version = string | number
 
 /** What is under a name; no bytes where it is only a place that was made for what is to come. */
