@@ -1,5 +1,5 @@
 /** Whoever takes part: a raw client, our engine, our cache, a peer. All are asked for the same, in the way that each has. */
-import { Cache, CacheStore } from "effect-larder"
+import { Cache, type CacheEntry, CacheStore } from "effect-larder"
 import type * as Codec from "effect-larder/Codec"
 import { Context, Effect, Either, Exit, Runtime, Schema, type Scope } from "effect"
 import type { Subject } from "../measure.js"
@@ -158,21 +158,22 @@ export const effectful = <A, R>(
 
 export const engineName = "larder, the engine"
 
+const entryOf = (bytes: Uint8Array): CacheEntry.CacheEntry<Uint8Array, never> => ({
+  exit: Exit.succeed(bytes),
+  createdAt: 0,
+  freshUntil: Infinity,
+  staleUntil: Infinity,
+  tags: [],
+  loadMillis: 0,
+  keyText: undefined
+})
+
 /** What a value is stored as where nobody looks into it. */
 const opaque: Codec.EntryCodec<Uint8Array, never> = {
   name: "Opaque",
   fingerprint: "opaque",
   encode: ({ exit }) => Either.right(Exit.isSuccess(exit) ? exit.value : new Uint8Array(0)),
-  decode: (bytes) =>
-    Either.right({
-      exit: Exit.succeed(bytes),
-      createdAt: 0,
-      freshUntil: Infinity,
-      staleUntil: Infinity,
-      tags: [],
-      loadMillis: 0,
-      keyText: undefined
-    })
+  decode: (bytes) => Either.right(entryOf(bytes))
 }
 
 /** A store without a cache: bytes in and out, and nothing that gathers what is asked at once. */
@@ -182,15 +183,7 @@ export const engine = (
 ): Effect.Effect<Contender, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const region = yield* Context.get(store, CacheStore.CacheStore).region({ name: "engine", codec: opaque })
-    const entry = {
-      exit: Exit.succeed(new TextEncoder().encode(workload.value)),
-      createdAt: 0,
-      freshUntil: Infinity,
-      staleUntil: Infinity,
-      tags: [],
-      loadMillis: 0,
-      keyText: undefined
-    }
+    const entry = entryOf(new TextEncoder().encode(workload.value))
     const write = (key: string) => ({ key, entry, since: undefined })
     const contender = effectful(engineName, yield* Effect.runtime<never>(), workload, {
       get: (key) => region.getMany([key]),
