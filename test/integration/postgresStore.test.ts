@@ -168,6 +168,23 @@ describe.skipIf(!Postgres.isThere)("PostgresStore", () => {
     })
   )
 
+  it.scoped("tables that somebody drops, and no more than these, are made anew", () =>
+    Effect.gen(function* () {
+      const tables = ["entries", "fences", "tags", "regions", "version"].map((name) => `dropped_${name}`).join(", ")
+      yield* Effect.scoped(Layer.build(layer({ prefix: "dropped" })))
+      const { PgClient, layer: pg } = yield* Effect.promise(() => import("@effect/sql-pg/PgClient"))
+      yield* Effect.flatMap(PgClient, (sql) => sql.unsafe(`DROP TABLE ${tables}`)).pipe(
+        Effect.provide(pg({ url: Redacted.make(urlOf()) })),
+        Effect.orDie
+      )
+      const { cache: made, state } = counted()
+      const cache = yield* Effect.provide(made, yield* Layer.build(layer({ prefix: "dropped" })))
+      yield* cache.get("a")
+      yield* cache.get("a")
+      assert.strictEqual(state.loads, 1)
+    })
+  )
+
   it.scoped("an entry is found by the index, also in a table whose size the planner does not know yet", () =>
     Effect.gen(function* () {
       const context = yield* Layer.build(layer({ prefix: "plan" }))

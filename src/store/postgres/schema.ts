@@ -34,7 +34,7 @@ const outdated = (epoch: string, tags: string): string => `(${epoch} < r.entry_f
 
 /** What changes a region, each in one call. */
 const functions: ReadonlyArray<string> = [
-  `CREATE FUNCTION {p}_set(
+  `CREATE OR REPLACE FUNCTION {p}_set(
      of bigint, digests bytea[], keys text[], sinces bigint[], fences integer[], ends double precision[],
      tag_lists jsonb[], contents bytea[]
    ) RETURNS void LANGUAGE plpgsql AS $$
@@ -67,7 +67,7 @@ const functions: ReadonlyArray<string> = [
          value = excluded.value
        WHERE excluded.epoch >= {p}_entries.epoch;
    END $$`,
-  `CREATE FUNCTION {p}_delete(of bigint, digests bytea[], fences integer[]) RETURNS bigint LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION {p}_delete(of bigint, digests bytea[], fences integer[]) RETURNS bigint LANGUAGE plpgsql AS $$
    DECLARE r {p}_regions; count bigint;
    BEGIN
      UPDATE {p}_regions SET epoch = epoch + 1 WHERE id = of RETURNING * INTO r;
@@ -78,7 +78,7 @@ const functions: ReadonlyArray<string> = [
      DELETE FROM {p}_entries e WHERE e.region = of AND e.digest = ANY (digests);
      RETURN count;
    END $$`,
-  `CREATE FUNCTION {p}_bump(of bigint, bumped text[], most integer) RETURNS void LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION {p}_bump(of bigint, bumped text[], most integer) RETURNS void LANGUAGE plpgsql AS $$
    DECLARE r {p}_regions; oldest bigint;
    BEGIN
      UPDATE {p}_regions SET epoch = epoch + 1 WHERE id = of RETURNING * INTO r;
@@ -93,7 +93,7 @@ const functions: ReadonlyArray<string> = [
        END IF;
      END IF;
    END $$`,
-  `CREATE FUNCTION {p}_outdate(of bigint, removing boolean) RETURNS bigint LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION {p}_outdate(of bigint, removing boolean) RETURNS bigint LANGUAGE plpgsql AS $$
    DECLARE r {p}_regions; count bigint := 0;
    BEGIN
      SELECT * INTO r FROM {p}_regions WHERE id = of FOR UPDATE;
@@ -127,7 +127,7 @@ const reading = (of: string, digests: string, selected: string): string => `SELE
 
 /** What finds entries by their digests. */
 const finding: ReadonlyArray<string> = [
-  `CREATE FUNCTION {p}_read(of bigint, digests bytea[])
+  `CREATE OR REPLACE FUNCTION {p}_read(of bigint, digests bytea[])
      RETURNS TABLE (epoch float8, key text, value bytea, tags text[], ends float8, since float8)
      LANGUAGE plpgsql STABLE ROWS 1 SET plan_cache_mode TO force_generic_plan SET enable_seqscan TO off AS $$
    BEGIN
